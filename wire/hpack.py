@@ -1,0 +1,300 @@
+"""HPACK, the header compression of HTTP/2 (RFC 7541), both directions.
+
+A `Decoder` turns header blocks into fields and says where in the block the values of chosen names stood, so that the reader
+above it can recognise the next block of the same shape without decoding it. An `Encoder` writes blocks; `stateless_block`
+writes blocks that touch no table and may therefore be kept and sent again on any connection.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from wire import huffman
+from wire.frames import HEADER_TABLE_BYTES_DEFAULT
+from wire.static_table import STATIC_COUNT, STATIC_FIELD_INDEX, STATIC_NAME_INDEX, STATIC_TABLE
+
+ENTRY_OVERHEAD_BYTES = 32  # section 4.1
+# An integer longer than this many bytes is beyond every size this protocol has (section 5.1 asks for a limit).
+INTEGER_BYTES_MAX = 6
+# Coded strings remembered with their text, per connection: clients that never index a value send the same bytes each time.
+CODED_STRINGS_MAX = 128
+CODED_STRING_BYTES_MAX = 1_024
+
+
+class HpackError(ValueError):
+    """A header block that cannot be decoded: a COMPRESSION_ERROR of the connection (RFC 9113, section 4.3)."""
+
+
+class HeaderListTooLarge(ValueError):  # noqa: N818  # a bound, not a fault of coding
+    """The decoded fields exceed `list_bytes_max`. The dynamic table has been kept right; the stream may be refused."""
+
+
+class Span(NamedTuple):
+    """Where the value of a varying name stood in a block: `block[start:end]`, Huffman-coded or not."""
+
+    name: bytes
+    start: int
+    end: int
+    coded: bool
+
+
+def read_integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
+    """An integer with the prefix `mask` at `block[at]` (section 5.1): its value and where the next thing starts."""
+    try:
+        value = block[at] & mask
+        at += 1
+        if value < mask:
+            return value, at
+        for shift in range(0, 7 * INTEGER_BYTES_MAX, 7):
+            byte = block[at]
+            at += 1
+            value += (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, at
+    except IndexError:
+        raise HpackError("a header block ends within an integer") from None
+    raise HpackError(f"an integer of more than {INTEGER_BYTES_MAX} bytes in a header block")
+
+
+def integer(value: int, mask: int, first: int) -> bytes:
+    """An integer with the prefix `mask`, whose other bits in the first byte are `first` (section 5.1)."""
+    if value < mask:
+        return bytes((first | value,))
+    out = bytearray((first | mask,))
+    value -= mask
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def string(text: bytes, *, coded: bool = False) -> bytes:
+    """A string literal (section 5.2), Huffman-coded when asked to be."""
+    if coded:
+        text = huffman.encode(text)
+    return integer(len(text), 0x7F, 0x80 if coded else 0) + text
+
+
+class Decoder:
+    """Reads the header blocks of one direction of one connection, in the order of their arrival.
+
+    `table_bytes_max`: the HEADER_TABLE_SIZE this end announced. `list_bytes_max`: bound of one list of fields, counted as
+    SETTINGS_MAX_HEADER_LIST_SIZE is (RFC 9113, section 6.5.2). `varying`: names whose values are not worth remembering.
+    """
+
+    def __init__(
+        self,
+        *,
+        table_bytes_max: int = HEADER_TABLE_BYTES_DEFAULT,
+        list_bytes_max: int = 1 << 16,
+        varying: Collection[bytes] = (),
+    ) -> None:
+        self.table_bytes_max = table_bytes_max
+        self.list_bytes_max = list_bytes_max
+        self._varying = frozenset(varying)
+        self._entries: list[tuple[bytes, bytes]] = []  # newest first, as the indices count
+        self._size = 0
+        self._size_max = min(table_bytes_max, HEADER_TABLE_BYTES_DEFAULT)
+        self._must_shrink_to: int | None = None
+        self._texts: dict[bytes, bytes] = {}
+        # Of the last block: where varying values stood, and whether it changed the table (its bytes then mean something else
+        # when they come again).
+        self.spans: list[Span] = []
+        self.changed = False
+
+    @property
+    def table_bytes(self) -> int:
+        """Size of the dynamic table as section 4.1 counts it."""
+        return self._size
+
+    def limit_table(self, table_bytes_max: int) -> None:
+        """The peer has acknowledged a new HEADER_TABLE_SIZE: a smaller one it must confirm in its next block (4.2)."""
+        self.table_bytes_max = table_bytes_max
+        if table_bytes_max < self._size_max:
+            self._must_shrink_to = table_bytes_max
+
+    def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        """The fields of a block. Raises HpackError, or HeaderListTooLarge after the whole block has been applied."""
+        self.spans = spans = []
+        self.changed = False
+        varying = self._varying
+        fields: list[tuple[bytes, bytes]] = []
+        at, size, list_bytes = 0, len(block), 0
+        if size and block[0] & 0xE0 == 0x20:
+            at = self._size_updates(block)
+        if self._must_shrink_to is not None:
+            raise HpackError("the table size was lowered and the next header block does not start with an update (4.2)")
+        while at < size:
+            first = block[at]
+            if first & 0x80:
+                index, at = (first & 0x7F, at + 1) if first != 0xFF else read_integer(block, at, 0x7F)
+                field = self._entry(index)
+            elif first & 0xE0 == 0x20:
+                raise HpackError("a table size update after the start of a header block (4.2)")
+            else:
+                mask = 0x3F if first & 0x40 else 0x0F
+                index, at = (first & mask, at + 1) if first & mask != mask else read_integer(block, at, mask)
+                if index:
+                    name = self._entry(index)[0]
+                else:
+                    _, _, name, at = self._string(block, at, keep=True)
+                keep = name not in varying
+                start, coded, value, at = self._string(block, at, keep=keep)
+                if not keep:
+                    spans.append(Span(name, start, at, coded))
+                field = (name, value)
+                if first & 0x40:
+                    self._insert(field)
+            list_bytes += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
+            if list_bytes <= self.list_bytes_max:
+                fields.append(field)
+        if list_bytes > self.list_bytes_max:
+            raise HeaderListTooLarge(
+                f"a header list of {list_bytes:,} bytes; at most {self.list_bytes_max:,} are taken"
+            )
+        return fields
+
+    def _entry(self, index: int) -> tuple[bytes, bytes]:
+        if 0 < index <= STATIC_COUNT:
+            return STATIC_TABLE[index]
+        try:
+            if index:
+                return self._entries[index - STATIC_COUNT - 1]
+        except IndexError:
+            pass
+        raise HpackError(f"index {index} is in neither table (section 2.3.3)")
+
+    def _string(self, block: bytes, at: int, *, keep: bool) -> tuple[int, bool, bytes, int]:
+        """A string at `at`: where its bytes start, whether they are coded, its text, where the next thing starts."""
+        if at >= len(block):
+            raise HpackError("a header block ends where a string should start")
+        coded = block[at] >= 0x80
+        length, start = read_integer(block, at, 0x7F)
+        end = start + length
+        if end > len(block):
+            raise HpackError("a header block ends within a string")
+        text = block[start:end]
+        if coded:
+            known = self._texts.get(text)
+            if known is not None:
+                return start, True, known, end
+            try:
+                plain = huffman.decode(text)
+            except huffman.HuffmanError as error:
+                raise HpackError(str(error)) from None
+            if keep and length <= CODED_STRING_BYTES_MAX:
+                if len(self._texts) >= CODED_STRINGS_MAX:
+                    self._texts.clear()
+                self._texts[text] = plain
+            text = plain
+        return start, coded, text, end
+
+    def _insert(self, field: tuple[bytes, bytes]) -> None:
+        self.changed = True
+        self._size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
+        self._entries.insert(0, field)
+        if self._size > self._size_max:
+            self._evict()
+
+    def _evict(self) -> None:
+        while self._size > self._size_max:
+            name, value = self._entries.pop()
+            self._size -= len(name) + len(value) + ENTRY_OVERHEAD_BYTES
+
+    def _size_updates(self, block: bytes) -> int:
+        at = 0
+        while at < len(block) and block[at] & 0xE0 == 0x20:
+            size, at = read_integer(block, at, 0x1F)
+            if size > self.table_bytes_max:
+                raise HpackError(f"a table size update to {size}, over the {self.table_bytes_max} announced (6.3)")
+            self._size_max = size
+            if self._must_shrink_to is not None and size <= self._must_shrink_to:
+                self._must_shrink_to = None
+            self._evict()
+        self.changed = True
+        return at
+
+
+class Encoder:
+    """Writes the header blocks of one direction of one connection.
+
+    `coded`: Huffman-code all strings. Fields go into the dynamic table unless their name is in `unindexed` (values that do
+    not come again), or in `never_indexed` (values that intermediaries must not index either, section 7.1.3).
+    """
+
+    def __init__(
+        self, *, coded: bool = False, unindexed: Collection[bytes] = (), never_indexed: Collection[bytes] = ()
+    ) -> None:
+        self.coded = coded
+        self.unindexed = frozenset(unindexed)
+        self.never_indexed = frozenset(never_indexed)
+        self._size_max = HEADER_TABLE_BYTES_DEFAULT
+        self._size = 0
+        self._entries: list[tuple[bytes, bytes]] = []  # newest first
+        self._updates: list[int] = []
+        self.generation = 0  # counts changes of the dynamic table: what was encoded before stays valid while it stands
+
+    def limit_table(self, table_bytes_max: int) -> None:
+        """Use at most so many bytes of the peer's table; the next block says so (section 4.2)."""
+        # The smallest size between two blocks has to be told as well as the last.
+        self._updates = [*[size for size in self._updates if size < table_bytes_max][:1], table_bytes_max]
+        self._size_max = table_bytes_max
+        self._evict()
+        self.generation += 1
+
+    def encode(self, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """One header block."""
+        parts = [integer(size, 0x1F, 0x20) for size in self._updates]
+        if self._updates:
+            self._updates = []
+            self.generation += 1  # the block just written starts with updates and must not be sent again
+        parts.extend(self._field(field) for field in fields)
+        return b"".join(parts)
+
+    def _field(self, field: tuple[bytes, bytes]) -> bytes:
+        name, value = field
+        if name in self.never_indexed:
+            return self._literal(field, 0x0F, 0x10)
+        index = STATIC_FIELD_INDEX.get(field)
+        if index is None and field in self._entries:
+            index = STATIC_COUNT + 1 + self._entries.index(field)
+        if index is not None:
+            return integer(index, 0x7F, 0x80)
+        entry_bytes = len(name) + len(value) + ENTRY_OVERHEAD_BYTES
+        # A field that would empty the table without entering it is not worth its place.
+        if name in self.unindexed or entry_bytes > self._size_max:
+            return self._literal(field, 0x0F, 0x00)
+        literal = self._literal(field, 0x3F, 0x40)
+        self._entries.insert(0, field)
+        self._size += entry_bytes
+        self._evict()
+        self.generation += 1
+        return literal
+
+    def _literal(self, field: tuple[bytes, bytes], mask: int, first: int) -> bytes:
+        name, value = field
+        index = STATIC_NAME_INDEX.get(name)
+        if index is None:
+            index = next((at for at, entry in enumerate(self._entries, STATIC_COUNT + 1) if entry[0] == name), None)
+        start = integer(index, mask, first) if index else bytes((first,)) + string(name, coded=self.coded)
+        return start + string(value, coded=self.coded)
+
+    def _evict(self) -> None:
+        while self._size > self._size_max:
+            name, value = self._entries.pop()
+            self._size -= len(name) + len(value) + ENTRY_OVERHEAD_BYTES
+
+
+def stateless_block(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """A header block that uses the static table alone: true on every connection, whatever its tables hold."""
+    parts = []
+    for field in fields:
+        index = STATIC_FIELD_INDEX.get(field)
+        parts.append(integer(index, 0x7F, 0x80) if index else literal_name(field[0]) + string(field[1]))
+    return b"".join(parts)
+
+
+def literal_name(name: bytes) -> bytes:
+    """The start of a literal field without indexing (section 6.2.2): its name; a `string` with the value follows."""
+    index = STATIC_NAME_INDEX.get(name)
+    return integer(index, 0x0F, 0x00) if index else b"\x00" + string(name)

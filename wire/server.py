@@ -1,0 +1,227 @@
+"""The server's end of an HTTP/2 connection, without I/O: bytes in, requests out, answers queued.
+
+`receive_data` returns the requests completed by one read. Answers may be queued at once or later, in any order. Header blocks
+of answers are built by `wire.hpack.stateless_block`, so one block serves all connections.
+"""
+
+from collections.abc import Mapping
+
+from wire import frames
+from wire.connection import BODY_BYTES_MAX, Connection, _Receiving
+from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
+from wire.events import StreamRefused, TrailersReceived
+from wire.fields import request_fault
+from wire.request import Request
+
+# A client may open streams before it has read the limit; so many are served (the RFC's own advice is 100 at least).
+STREAMS_BEFORE_ACK_MAX = 1_000
+
+_FRAME = frames.FRAME_HEADER
+_unpack_frame = _FRAME.unpack_from
+_pack_frame = _FRAME.pack
+
+
+class ServerConnection(Connection):
+    """One connection as its server sees it.
+
+    `settings`: the first SETTINGS, queued at once. `varying`: names of the two request fields that differ between requests.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[int, int] | None = None,
+        *,
+        varying: tuple[bytes, bytes] = (b":path", b"apns-id"),
+        fast: bool = True,
+        body_bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
+        settings = settings or {}
+        super().__init__(
+            settings=settings, varying=varying, fault_of=request_fault, fast=fast, body_bytes_max=body_bytes_max
+        )
+        self.streams_in_force = STREAMS_BEFORE_ACK_MAX  # the limit that binds new streams now
+        self._requests: list[Request] = []
+        self._greeted = False
+        self._acknowledged_once = False
+        self.change_settings(settings)
+
+    def receive_data(self, data: bytes) -> list[Request]:
+        """Read what arrived. Returns the requests it completed; errors of the connection end up in `failed`."""
+        if self.failed is not None:
+            return []
+        if self._rest:
+            data = self._rest + data
+        requests = self._requests = []
+        at, size = 0, len(data)
+        try:
+            if not self._greeted:
+                at = self._greet(data)
+                if not self._greeted:
+                    self._rest = data
+                    return requests
+            at = self._read_frames(data, at, size, requests)
+            self._rest = data[at:] if at < size else b""
+            self._end_of_read()
+        except RemoteProtocolError as error:
+            self._fail(error)
+        return requests
+
+    def _read_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
+        """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the simulator."""
+        windows, read_head = self._windows, self._heads.read
+        plain, frame_bytes_max, body_bytes_max = self._plain()
+        last_stream_id = self.last_peer_stream_id
+        while size - at >= 9:
+            high, low, kind, flags, stream_id = _unpack_frame(data, at)
+            start = at + 9
+            end = start + (high << 16 | low)
+            if end > size:
+                if end - start > frame_bytes_max:
+                    raise self._too_long(end - start)
+                break
+            # The usual request: HEADERS without padding or priority, and all of its body in the DATA frame behind it. It
+            # passes from idle to half-closed without a record of its own but its send window.
+            if (
+                kind == 1
+                and flags == 4
+                and plain
+                and size - end >= 9
+                and stream_id & 1
+                and last_stream_id < stream_id < 0x80000000
+            ):
+                high, low, next_kind, next_flags, next_stream = _unpack_frame(data, end)
+                body_end = end + 9 + low
+                if (
+                    next_kind == 0
+                    and next_flags == 1
+                    and next_stream == stream_id
+                    and not high
+                    and body_end <= size
+                    and low <= body_bytes_max
+                    and end - start <= frame_bytes_max
+                    and len(windows) < self.streams_in_force
+                ):
+                    try:
+                        head, varying = read_head(data[start:end])
+                    except ValueError as error:
+                        raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+                    self.last_peer_stream_id = last_stream_id = stream_id
+                    self.inbound_window -= low
+                    at = body_end
+                    length = head.content_length
+                    if head.fault is None and (length is None or length == low):
+                        windows[stream_id] = self.remote.window_bytes
+                        requests.append(Request(stream_id, head, varying, data[end + 9 : body_end]))
+                    else:
+                        why = head.fault or f"content-length says {length} bytes and {low} came (8.1.1)"
+                        self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
+                    continue
+            if end - start > frame_bytes_max:
+                raise self._too_long(end - start)
+            self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
+            plain, frame_bytes_max, body_bytes_max = self._plain()
+            last_stream_id = self.last_peer_stream_id
+            at = end
+        return at
+
+    def _plain(self) -> tuple[bool, int, int]:
+        """What the hot path has to know, and what only other frames can change: whether it may be taken, the longest frame,
+        the longest body that comes in one frame."""
+        plain = self._fast and self.settings_received and self._block is None and self.goaway_sent is None
+        bounds = (self._frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
+        return plain, self._frame_bytes_max, min(bounds)
+
+    def answer(self, stream_id: int, block: bytes, body: bytes = b"") -> None:
+        """Queue a whole response. `block`: its encoded header fields; `body`: sent as windows allow, in order.
+
+        Raises LocalProtocolError when the stream has been answered or is gone; look at `is_open` for late answers.
+        """
+        window = self._windows.get(stream_id)
+        if window is None or stream_id in self._sending:
+            raise LocalProtocolError(f"stream {stream_id} is not waiting for an answer")
+        size = len(block)
+        if size > self.remote.frame_bytes_max:
+            self._out.extend(
+                frames.headers_frames(
+                    stream_id, block, end_stream=not body, frame_bytes_max=self.remote.frame_bytes_max
+                )
+            )
+        else:
+            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 4 if body else 5, stream_id) + block)
+        if body:
+            self._send_body(stream_id, body)
+        else:
+            del self._windows[stream_id]
+            if stream_id in self._receiving:
+                self._answered_early(stream_id)
+
+    def is_open(self, stream_id: int) -> bool:
+        """Whether the stream still waits for an answer: it may have been reset meanwhile."""
+        return stream_id in self._windows and stream_id not in self._sending
+
+    def _body_sent(self, stream_id: int) -> None:
+        del self._windows[stream_id]
+        if stream_id in self._receiving:
+            self._answered_early(stream_id)
+
+    def _answered_early(self, stream_id: int) -> None:
+        """The whole answer is out while the request still comes: ask the client to stop (section 8.1)."""
+        self.reset(stream_id, ErrorCode.NO_ERROR)
+
+    def _greet(self, data: bytes) -> int:
+        preface = frames.PREFACE
+        if data[: len(preface)] == preface:
+            self._greeted = True
+            return len(preface)
+        if not preface.startswith(data[: len(preface)]):
+            raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "the connection preface is not HTTP/2's (3.4)")
+        return 0
+
+    def _is_idle(self, stream_id: int) -> bool:
+        return stream_id % 2 == 0 or stream_id > self.last_peer_stream_id
+
+    def _check_remote_settings(self, changed: dict[int, int]) -> None:
+        """A client may announce anything."""
+
+    def _acknowledge(self, acknowledged: dict[int, int]) -> None:
+        self._acknowledged_once = True
+        super()._acknowledge(acknowledged)
+
+    def _widen(self) -> None:
+        super()._widen()
+        # A lower limit binds streams opened after its ACK; a higher one may be used as soon as it is on its way.
+        in_force = self.local.streams_max if self._acknowledged_once else STREAMS_BEFORE_ACK_MAX
+        self.streams_in_force = max(in_force, *self._values(frames.MAX_CONCURRENT_STREAMS), 0)
+
+    def _header_block(self, stream_id: int, end_stream: bool, block: bytes) -> None:
+        if stream_id in self._receiving:
+            if self._trailers(stream_id, end_stream, block):
+                self.events.append(TrailersReceived(stream_id))
+                self._end_of_message(stream_id, self._receiving[stream_id])
+            return
+        if stream_id % 2 == 0:
+            raise RemoteProtocolError(
+                ErrorCode.PROTOCOL_ERROR, f"a client opened stream {stream_id}, an even one (5.1.1)"
+            )
+        # Decoded whatever becomes of the stream: the table is shared by all (section 4.3).
+        head, varying = self._read_head(block)
+        if stream_id <= self.last_peer_stream_id:
+            self._unexpected(stream_id, "HEADERS")
+            return
+        self.last_peer_stream_id = stream_id
+        if self.goaway_sent is not None and stream_id > self.goaway_sent:
+            return
+        if len(self._windows) >= self.streams_in_force:
+            self.reset(stream_id, ErrorCode.REFUSED_STREAM)
+            self.events.append(StreamRefused(stream_id))
+            return
+        if head.fault is not None:
+            self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, head.fault)
+            return
+        self._windows[stream_id] = self.remote.window_bytes
+        receiving = self._receiving[stream_id] = _Receiving(head, varying, self._stream_window_max)
+        if end_stream:
+            self._end_of_message(stream_id, receiving)
+
+    def _complete(self, stream_id: int, receiving: _Receiving) -> None:
+        self._requests.append(Request(stream_id, receiving.head, receiving.varying, bytes(receiving.body)))
