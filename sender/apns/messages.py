@@ -1,0 +1,98 @@
+"""How a notification of a campaign becomes an APNs request, and an APNs response an answer: pure, one record per campaign."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from sender.errors import SenderConfigurationError
+from sender.reaction import Answer
+from wire.request import Response
+
+DEVICE_ID_MAX = 2**48 - 1  # what the last group of an apns-id holds
+PATH_PREFIX = b"/3/device/"
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsOptions:
+    """The header fields that all notifications of a campaign share; None leaves a field out.
+
+    `expiration_s`: seconds since the epoch, 0 for one attempt. `priority`: 10, 5 or 1. `collapse_id`: at most 64 bytes.
+    """
+
+    topic: str
+    authority: str
+    push_type: str | None = "alert"
+    priority: int | None = None
+    expiration_s: int | None = None
+    collapse_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, text in (("topic", self.topic), ("push type", self.push_type), ("collapse id", self.collapse_id)):
+            if text is not None and (not text.isascii() or not text.isprintable() or text != text.strip() or not text):
+                raise SenderConfigurationError(f"the {what} {text!r} is no value of a header field")
+
+
+class _Body(msgspec.Struct):
+    reason: str = ""
+    timestamp: int | None = None
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+
+
+def header_fields(options: ApnsOptions, authorization: bytes | None) -> list[tuple[bytes, bytes]]:
+    """Fields of every request, in sending order; `:path` and `apns-id` are left open."""
+    fields = [
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":authority", options.authority.encode()),
+        (b":path", b""),
+        (b"apns-topic", options.topic.encode()),
+    ]
+    if options.push_type is not None:
+        fields.append((b"apns-push-type", options.push_type.encode()))
+    if options.priority is not None:
+        fields.append((b"apns-priority", str(options.priority).encode()))
+    if options.expiration_s is not None:
+        fields.append((b"apns-expiration", str(options.expiration_s).encode()))
+    if options.collapse_id is not None:
+        fields.append((b"apns-collapse-id", options.collapse_id.encode()))
+    if authorization is not None:
+        fields.append((b"authorization", authorization))
+    fields.append((b"apns-id", b""))
+    return fields
+
+
+def apns_id_prefix(campaign_key: int) -> bytes:
+    """All of an apns-id but its last 12 digits, which are the device id: `prefix + b"%012x" % device_id`.
+
+    The same notification of the same campaign has the same id however often it is sent and by whichever process, so that a
+    repeat can be recognised. `campaign_key`: 64 random bits.
+    """
+    digits = f"{campaign_key:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:]}-0000-".encode()
+
+
+def read_answer(response: Response) -> Answer:
+    """An APNs response other than 200 as an answer. A body that is not APNs' JSON leaves the reason empty."""
+    head = response.head
+    status = int(head.value(b":status") or b"0")
+    retry_after = head.value(b"retry-after")
+    try:
+        body = _decode_body(response.body) if response.body else _Body()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = _Body()
+    return Answer(
+        status,
+        body.reason,
+        body.timestamp,
+        retry_after.decode("latin-1") if retry_after is not None else None,
+    )
+
+
+def goaway_reason(debug: bytes) -> str:
+    """The `reason` in the debug data of a GOAWAY, or "" when it holds none."""
+    try:
+        return _decode_body(debug).reason
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,191 @@
+"""The provider plane of APNs on one connection: requests in, verdicts counted and written down, answers queued. No I/O.
+
+This is the simulator's hot path behind `wire`: per notification one `unseal`, one `judge`, one mark in the ledger, one row in
+the journal and one answer. The shell hands in what one read completed and writes once.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from simulator.apns.answer import RandomIds, body_of, id_of_answer
+from simulator.apns.judge import judge
+from simulator.apns.link import STREAMS_BEFORE_TOKEN, Link
+from simulator.apns.penalty import GOAWAY_REASON, after_answer
+from simulator.apns.reasons import Reason
+from simulator.apns.request import DEVICE_PATH_PREFIX
+from simulator.apns.verdict import ACCEPTED, Verdict
+from simulator.devices.token_space import Environment, unseal
+from simulator.rig import Rig
+from wire.errors import ErrorCode, LocalProtocolError
+from wire.frames import (
+    HEADER_TABLE_SIZE,
+    INITIAL_WINDOW_SIZE,
+    MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
+    MAX_HEADER_LIST_SIZE,
+)
+from wire.hpack import literal_name, stateless_block, string
+from wire.request import Request
+from wire.server import ServerConnection
+
+FIRST_SETTINGS: Final = {
+    HEADER_TABLE_SIZE: 4_096,
+    MAX_CONCURRENT_STREAMS: STREAMS_BEFORE_TOKEN,
+    INITIAL_WINDOW_SIZE: 65_535,
+    MAX_FRAME_SIZE: 16_384,
+    MAX_HEADER_LIST_SIZE: 8_000,
+}
+"""As seen on a certificate connection (Pushy #878, 2021), with the stream limit of a token connection."""
+
+STREAM_LIMIT_ABUSE_MAX: Final = 100
+"""Refused streams after which a connection is ended. The text is Apple's (Pushy #356, 2016), the number ours."""
+
+STREAM_LIMIT_ABUSE_TEXT: Final = b"Maximum active streams violated for this endpoint."
+
+PAYLOAD_BYTES_KEPT_MAX: Final = 8_192
+"""Of one body; more is counted by `wire` and dropped. Above every limit, so that the judge still sees what is too large."""
+
+_PATH_PREFIX_BYTES = len(DEVICE_PATH_PREFIX)
+_UUID_LENGTH = b"\x24"  # 36 characters, not Huffman-coded
+_ID_FIELD = literal_name(b"apns-id") + _UUID_LENGTH
+_UNIQUE_ID_FIELD = literal_name(b"apns-unique-id") + _UUID_LENGTH
+_ACCEPTED_BLOCK = stateless_block([(b":status", b"200")]) + _ID_FIELD
+_REJECTED_BLOCKS = {reason: stateless_block([(b":status", b"%d" % reason.status)]) for reason in Reason}
+
+
+class ApnsPlane:
+    """One connection's side of APNs.
+
+    `link`: what the connection has shown of itself. `connection_id`: its number in the journal. `ids`: where made-up
+    apns-ids come from.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_ids",
+        "_refused_streams",
+        "_rig",
+        "_streams_announced",
+        "closing",
+        "connection_id",
+        "link",
+    )
+
+    def __init__(self, rig: Rig, connection: ServerConnection, link: Link, connection_id: int, ids: RandomIds) -> None:
+        self.link = link
+        self.connection_id = connection_id
+        self.closing = False  # the connection is to be closed once what is queued is written
+        self._rig = rig
+        self._connection = connection
+        self._ids = ids
+        self._streams_announced = STREAMS_BEFORE_TOKEN
+        self._refused_streams = 0
+        self._announce_streams()  # a certificate opens all streams at once
+
+    def answer(self, requests: Sequence[Request]) -> None:
+        """Judge, count and answer the requests of one read, in their order."""
+        rig, link, ids, connection_id = self._rig, self.link, self._ids, self.connection_id
+        apns = rig.apns
+        now_s = rig.clock.now_s()
+        now_ms = int(now_s * 1000)
+        accept, journal_append, send = rig.ledger.accept, rig.journal.append, self._connection.answer
+        accepted = 0
+        for request in requests:
+            path, apns_id = request.varying
+            token = path[_PATH_PREFIX_BYTES:] if path is not None and path.startswith(DEVICE_PATH_PREFIX) else b""
+            device = unseal(token)
+            verdict = judge(request, device, link, apns, now_s)
+            if verdict is not ACCEPTED:
+                self._reject(request, verdict, token, now_ms)
+                continue
+            accepted += 1
+            if device is not None:
+                accept(device[1], device[2])
+            if apns_id is None:
+                apns_id = ids.draw()
+            if not link.authenticated or self._streams_announced != link.streams_max:
+                self._announce_streams()
+            block = _ACCEPTED_BLOCK + apns_id
+            if link.environment is Environment.SANDBOX:
+                block += _UNIQUE_ID_FIELD + ids.draw()
+            send(request.stream_id, block)
+            journal_append(
+                (
+                    now_ms,
+                    "apns",
+                    link.environment,
+                    200,
+                    None,
+                    token,
+                    apns_id,
+                    request.head,
+                    request.body,
+                    connection_id,
+                    request.stream_id,
+                )
+            )
+            if link.penalty.points and apns.penalty_rules is not None:
+                link.penalty = after_answer(link.penalty, verdict, apns.penalty_rules)
+        counters = rig.counters
+        counters.notifications += len(requests)
+        counters.streams += len(requests)
+        counters.accepted += accepted
+        rig.journal.settle(len(requests))
+
+    def _reject(self, request: Request, verdict: Verdict, token: bytes, now_ms: int) -> None:
+        rig, link, reason = self._rig, self.link, verdict.reason
+        assert reason is not None
+        device = unseal(token)
+        if device is not None:
+            rig.ledger.reject(device.seed, device.index, reason.wire_name)
+        rig.counters.rejected_by_reason[reason.wire_name] += 1
+        rules = rig.apns.penalty_rules
+        if rules is not None:
+            link.penalty = after_answer(link.penalty, verdict, rules)
+        self._announce_streams()
+        apns_id = id_of_answer(verdict, request.varying[1], self._ids)
+        block = _REJECTED_BLOCKS[reason] + literal_name(b"apns-id") + string(apns_id)
+        self._connection.answer(request.stream_id, block, body_of(verdict))
+        rig.journal.append(
+            (
+                now_ms,
+                "apns",
+                link.environment,
+                reason.status,
+                reason.wire_name,
+                token,
+                apns_id,
+                request.head,
+                request.body,
+                self.connection_id,
+                request.stream_id,
+            )
+        )
+        if rules is not None and link.penalty.closes(rules) and not self.closing:
+            self.end(ErrorCode.ENHANCE_YOUR_CALM, b'{"reason":"%b"}' % GOAWAY_REASON.wire_name.encode())
+
+    def _announce_streams(self) -> None:
+        """Tell the client its stream limit when that has changed; ahead of the answer that changed it."""
+        link, rules = self.link, self._rig.apns.penalty_rules
+        streams_max = link.streams_max
+        if rules is not None:
+            streams_max = link.penalty.streams(streams_max, rules)
+        if streams_max == self._streams_announced:
+            return
+        try:
+            self._connection.change_settings({MAX_CONCURRENT_STREAMS: streams_max})
+        except LocalProtocolError:
+            return  # the client leaves too many SETTINGS unacknowledged: it keeps the limit it has
+        self._streams_announced = streams_max
+
+    def stream_refused(self) -> None:
+        """A stream over the limit was refused: tolerated for a while."""
+        self._refused_streams += 1
+        if self._refused_streams == STREAM_LIMIT_ABUSE_MAX:
+            self.end(ErrorCode.ENHANCE_YOUR_CALM, STREAM_LIMIT_ABUSE_TEXT)
+
+    def end(self, code: int, debug: bytes) -> None:
+        """GOAWAY; the shell closes once it is written."""
+        self._connection.goaway(code, debug=debug)
+        self._rig.counters.goaways_sent += 1
+        self.closing = True

@@ -1,0 +1,44 @@
+"""Settings and credentials into a simulator's state: the one place where all its parts are put together."""
+
+import time
+
+from simulator.apns.keys import ProviderKey
+from simulator.apns.penalty import PenaltyRules
+from simulator.apns.state import ApnsState, Authentication, UnknownTokens
+from simulator.apns.token_updates import UpdateScope
+from simulator.clock import Clock
+from simulator.counters import Counters
+from simulator.credentials import Credentials
+from simulator.journal import Journal
+from simulator.ledger import Ledger
+from simulator.registry import Registry
+from simulator.rig import Registrations, Rig
+from simulator.settings import ServeSettings
+
+
+def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
+    """The state of a simulator that has not heard of anybody yet. Raises CredentialsError for a damaged key file."""
+    clock = Clock(time.time)
+    registry = Registry()
+    apns = ApnsState(
+        overlay=registry,
+        clock_offset_s=lambda: clock.offset_s,
+        authentication=Authentication(settings.auth),
+        unknown_tokens=UnknownTokens(settings.unknown_tokens),
+        update_interval_s=settings.provider_token_update_interval_s,
+        update_scope=UpdateScope(settings.provider_token_update_scope),
+        penalty_rules=PenaltyRules() if settings.penalty == "on" else None,
+        epoch_ms=settings.epoch_ms,
+    )
+    apns.add_key(ProviderKey(credentials.team_id, credentials.key_id, credentials.public_key()))
+    if settings.topics:
+        apns.set_team_topics(credentials.team_id, settings.topics)
+    return Rig(
+        clock=clock,
+        registry=registry,
+        ledger=Ledger(),
+        journal=Journal(settings.journal_entries_max),
+        counters=Counters(),
+        apns=apns,
+        registrations=Registrations(settings.seed),
+    )

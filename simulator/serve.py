@@ -1,0 +1,169 @@
+"""Runs one simulator: opens the ports, says where they are, serves until told to stop, and leaves nothing behind.
+
+The provider plane opens first and is announced at once; the control plane, whose packages take the longest to import, follows
+on a port that is already open, so that early calls wait and none fails.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from simulator.assembly import make_rig
+from simulator.control.security import ControlAccess
+from simulator.credentials import Credentials, ServerNames, load_or_create, server_tls_context
+from simulator.devices.token_space import Environment
+from simulator.errors import SettingsError
+from simulator.listener import ProviderPlane
+from simulator.rig import Rig
+from simulator.running import Announcement, RunningSimulator, url_of
+from simulator.settings import ServeSettings
+
+CONTROL_BACKLOG = 128
+# The hot path makes many small objects that live as long as the journal's ring; looking for cycles among them at Python's
+# usual pace costs a tenth of the speed and finds nothing.
+GC_YOUNG_OBJECTS = 50_000
+
+
+async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: asyncio.Event) -> None:
+    """Run until `stopping` is set. `say`: takes the first line of output, JSON that tells ports and pid.
+
+    Raises ConfigurationError when ports, certificates or the state directory cannot be used.
+    """
+    credentials = load_or_create(settings.state_dir, time.time())
+    own_certificate = settings.tls_cert is None or settings.tls_key is None
+    server_names = ServerNames()
+    tls = server_tls_context(
+        settings.tls_cert or credentials.server_certificate_file,
+        settings.tls_key or credentials.server_key_file,
+        server_names=server_names,
+    )
+    rig = make_rig(settings, credentials)
+    plane = ProviderPlane(rig, Environment[settings.environment.upper()], server_names, os.urandom)
+    servers: list[asyncio.Server] = []
+    control = _bind(settings.control_host, settings.control_port, "--control-port")
+    try:
+        port = await _open(plane, servers, settings.host, settings.port, "--port", tls)
+        cleartext_port = None
+        if settings.cleartext_port is not None:
+            cleartext_port = await _open(
+                plane, servers, settings.host, settings.cleartext_port, "--cleartext-port", None
+            )
+        running = _describe(settings, credentials, own_certificate, port, cleartext_port, control.getsockname()[1])
+        with Announcement(running):
+            say(running.line())
+            await _serve_control(rig, settings, control, stopping)
+    finally:
+        for server in servers:
+            server.close()
+        plane.close_connections()
+        control.close()
+
+
+async def _open(
+    plane: ProviderPlane,
+    servers: list[asyncio.Server],
+    host: str,
+    port: int,
+    option: str,
+    tls: ssl.SSLContext | None,
+) -> int:
+    try:
+        server, bound = await plane.listen(host, port, tls)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(option, f"{host}:{port}", _port_remedy(error)) from error
+    servers.append(server)
+    return bound
+
+
+def _bind(host: str, port: int, option: str) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        listening = socket.socket(family, kind)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(CONTROL_BACKLOG)
+            listening.setblocking(False)
+        except OSError:
+            listening.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(option, f"{host}:{port}", _port_remedy(error)) from error
+    return listening
+
+
+def _port_remedy(error: Exception) -> str:
+    return f"the port cannot be opened ({error}); give another one, or 0 for a free one"
+
+
+async def _serve_control(rig: Rig, settings: ServeSettings, listening: socket.socket, stopping: asyncio.Event) -> None:
+    # These imports take as long as all the rest of the start; the provider plane is reachable already.
+    from simulator.control.app import create_app
+    from simulator.control.serve import serve_control
+
+    access = ControlAccess(host=settings.control_host, bearer_token=settings.control_token)
+    app = create_app(rig, access)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
+    await serve_control(app, listening, stopping.wait)
+
+
+def _describe(
+    settings: ServeSettings,
+    credentials: Credentials,
+    own_certificate: bool,
+    port: int,
+    cleartext_port: int | None,
+    control_port: int,
+) -> RunningSimulator:
+    return RunningSimulator(
+        version=version("pushrig"),
+        pid=os.getpid(),
+        started_at_ms=int(time.time() * 1000),
+        url=url_of("https", settings.host, port),
+        port=port,
+        cleartext_url=None if cleartext_port is None else url_of("http", settings.host, cleartext_port),
+        cleartext_port=cleartext_port,
+        control_url=url_of("http", settings.control_host, control_port),
+        control_port=control_port,
+        environment=settings.environment,
+        seed=settings.seed,
+        team_id=credentials.team_id,
+        key_id=credentials.key_id,
+        key_file=str(credentials.key_file),
+        ca_file=str(credentials.ca_file) if own_certificate else None,
+        bundle_file=str(credentials.bundle_file) if own_certificate else None,
+        state_dir=str(credentials.state_dir),
+        topic=settings.topic,
+    )
+
+
+def run(settings: ServeSettings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ConfigurationError."""
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt
+                loop.add_signal_handler(number, stopping.set)
+        await serve(settings, _say, stopping)
+
+    asyncio.run(main())
+
+
+def _say(line: str) -> None:
+    # Whoever started this reads the line from a pipe and waits for it.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,63 @@
+"""`pushrig serve`: the simulator's command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.errors import ConfigurationError
+from simulator.settings import merge, option
+
+EXIT_BAD_CONFIGURATION = 2
+
+
+def serve(
+    host: Annotated[str | None, option("host")] = None,
+    port: Annotated[int | None, option("port")] = None,
+    control_host: Annotated[str | None, option("control_host")] = None,
+    control_port: Annotated[int | None, option("control_port")] = None,
+    control_token: Annotated[str | None, option("control_token")] = None,
+    cleartext_port: Annotated[int | None, option("cleartext_port")] = None,
+    seed: Annotated[int | None, option("seed")] = None,
+    state_dir: Annotated[Path | None, option("state_dir")] = None,
+    tls_cert: Annotated[Path | None, option("tls_cert")] = None,
+    tls_key: Annotated[Path | None, option("tls_key")] = None,
+    environment: Annotated[str | None, option("environment")] = None,
+    auth: Annotated[str | None, option("auth")] = None,
+    unknown_tokens: Annotated[str | None, option("unknown_tokens")] = None,
+    topics: Annotated[list[str] | None, option("topics")] = None,
+    provider_token_update_interval_s: Annotated[int | None, option("provider_token_update_interval_s")] = None,
+    provider_token_update_scope: Annotated[str | None, option("provider_token_update_scope")] = None,
+    penalty: Annotated[str | None, option("penalty")] = None,
+    epoch_ms: Annotated[int | None, option("epoch_ms")] = None,
+    journal_entries_max: Annotated[int | None, option("journal_entries_max")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="TOML file with any of these settings; flags override it."),
+    ] = None,
+) -> None:
+    """Run a fake APNs until Ctrl-C.
+
+    The first line on stdout is JSON with ports, pid and the files that clients need; `pushrig env` prints the same as
+    shell exports. Logs go to stderr.
+
+    Examples:
+
+      pushrig serve
+
+      pushrig serve --port 0 --control-port 0 --state-dir ./rig
+
+      pushrig serve --unknown-tokens reject --topic com.example.app --penalty on
+
+      pushrig serve --config rig.toml --environment sandbox
+
+    Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a setting, port or file cannot be used.
+    """
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    from simulator.serve import run
+
+    try:
+        run(merge(flags, config))
+    except ConfigurationError as error:
+        typer.echo(f"pushrig serve: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_CONFIGURATION) from None
