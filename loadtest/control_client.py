@@ -1,0 +1,162 @@
+"""The simulator's control API, as far as load tests call it. Plain HTTP from the standard library, one connection a call."""
+
+import http.client
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from loadtest.errors import ControlPlaneError
+
+TIMEOUT_S = 30.0
+
+
+class ListedIndices(msgspec.Struct, frozen=True):
+    """The lowest indices of a kind. `truncated`: there are more than are listed."""
+
+    indices: list[int]
+    truncated: bool
+
+
+class PopulationLedger(msgspec.Struct, frozen=True):
+    """What became of one population in one round: `accepted_once + accepted_more + rejected + never` is `count`.
+
+    `count` and `never` are None where the population was not declared. `outside`: indices answered outside the declared
+    range. `answers_by_reason`: rejections by reason, each answer counted.
+    """
+
+    seed: int
+    start: int | None
+    count: int | None
+    accepted_once: int
+    accepted_more: int
+    rejected: int
+    never: int | None
+    outside: int
+    answers_by_reason: dict[str, int]
+    accepted_more_indices: ListedIndices
+    rejected_indices: ListedIndices
+    never_indices: ListedIndices
+
+
+class LedgerView(msgspec.Struct, frozen=True):
+    """All populations asked for, in one round. `untracked`: answers that the ledger had no room for."""
+
+    round: int
+    running: bool
+    untracked: int
+    populations: list[PopulationLedger]
+
+
+class CounterStats(msgspec.Struct, frozen=True):
+    """Counts of the provider port since the start or the last reset."""
+
+    notifications: int
+    accepted: int
+    rejected: int
+    rejected_by_reason: dict[str, int]
+    connections_total: int
+    bytes_in: int
+    bytes_out: int
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """The simulator at a glance."""
+
+    counters: CounterStats
+
+
+class _RoundStarted(msgspec.Struct, frozen=True):
+    round: int
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    message: str = ""
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: _Problem = _Problem()
+
+
+class _Declaration(msgspec.Struct, frozen=True):
+    seed: int
+    count: int
+    start: int
+
+
+class _Nothing(msgspec.Struct, frozen=True):
+    """An answer of which nothing is needed."""
+
+
+Answered = TypeVar("Answered", bound=msgspec.Struct)
+
+
+class ControlClient:
+    """One control plane. `url`: such as `http://localhost:8080`. All calls raise ControlPlaneError.
+
+    `bearer_token`: where the control plane asks for one.
+    """
+
+    def __init__(self, url: str, bearer_token: str | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ControlPlaneError(url, 0, f"this is no URL ({error})") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ControlPlaneError(url, 0, "the control plane's URL must be http://HOST[:PORT]")
+        self.url = url.rstrip("/")
+        self._secure, self._host, self._port = parts.scheme == "https", host, port
+        self._headers = {} if bearer_token is None else {"authorization": f"Bearer {bearer_token}"}
+        self._timeout_s = timeout_s
+
+    def declare(self, seed: int, count: int, start: int = 0) -> None:
+        """Say which devices are to be reached, so that the ledger can tell which never were."""
+        self._call("POST", "populations", _Nothing, _Declaration(seed, count, start))
+
+    def ledger(self, seed: int | None = None, number: int | None = None) -> LedgerView:
+        """What became of every device; of one population only with `seed`. `number`: of the round, default the running."""
+        asked = [f"{name}={value}" for name, value in (("seed", seed), ("round", number)) if value is not None]
+        return self._call("GET", "ledger" + ("?" + "&".join(asked) if asked else ""), LedgerView)
+
+    def start_round(self) -> int:
+        """Begin a new round of the ledger, and return its number."""
+        return self._call("POST", "ledger/rounds", _RoundStarted).round
+
+    def stats(self) -> Stats:
+        """The counters of the provider port."""
+        return self._call("GET", "stats", Stats)
+
+    def reset(self) -> None:
+        """Forget ledger, journal and counters."""
+        self._call("POST", "reset", _Nothing)
+
+    def _call(self, method: str, path: str, answered: type[Answered], body: msgspec.Struct | None = None) -> Answered:
+        call = f"{method} {self.url}/api/v1/{path}"
+        connection_class = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = connection_class(self._host, self._port, timeout=self._timeout_s)
+        headers = dict(self._headers)
+        if body is not None:
+            headers["content-type"] = "application/json"
+        try:
+            connection.request(method, f"/api/v1/{path}", msgspec.json.encode(body) if body else None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlPlaneError(call, 0, str(error) or type(error).__name__) from None
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise ControlPlaneError(call, answer.status, _message(content))
+        try:
+            return msgspec.json.decode(content or b"{}", type=answered)
+        except msgspec.DecodeError as error:
+            raise ControlPlaneError(call, answer.status, f"the answer is not what a simulator says ({error})") from None
+
+
+def _message(content: bytes) -> str:
+    try:
+        said = msgspec.json.decode(content, type=_Refusal).error.message
+    except msgspec.DecodeError:
+        said = ""
+    return said or content[:200].decode(errors="replace")
