@@ -12,7 +12,7 @@ from simulator.credentials import Credentials
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.registry import Registry
-from simulator.rig import Registrations, Rig
+from simulator.rig import REGISTRATION_SEED, Registrations, Rig
 from simulator.settings import ServeSettings
 
 
@@ -40,5 +40,6 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         journal=Journal(settings.journal_entries_max),
         counters=Counters(),
         apns=apns,
-        registrations=Registrations(settings.seed),
+        # Apart from every population that a user mints with the same small seed.
+        registrations=Registrations(REGISTRATION_SEED ^ settings.seed),
     )

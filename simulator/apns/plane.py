@@ -14,7 +14,7 @@ from simulator.apns.penalty import GOAWAY_REASON, after_answer
 from simulator.apns.reasons import Reason
 from simulator.apns.request import DEVICE_PATH_PREFIX
 from simulator.apns.verdict import ACCEPTED, Verdict
-from simulator.devices.token_space import Environment, unseal
+from simulator.devices.token_space import Environment, SealedToken, unseal
 from simulator.rig import Rig
 from wire.errors import ErrorCode, LocalProtocolError
 from wire.frames import (
@@ -96,7 +96,7 @@ class ApnsPlane:
             device = unseal(token)
             verdict = judge(request, device, link, apns, now_s)
             if verdict is not ACCEPTED:
-                self._reject(request, verdict, token, now_ms)
+                self._reject(request, verdict, token, device, now_ms)
                 continue
             accepted += 1
             if device is not None:
@@ -132,10 +132,11 @@ class ApnsPlane:
         counters.accepted += accepted
         rig.journal.settle(len(requests))
 
-    def _reject(self, request: Request, verdict: Verdict, token: bytes, now_ms: int) -> None:
+    def _reject(
+        self, request: Request, verdict: Verdict, token: bytes, device: SealedToken | None, now_ms: int
+    ) -> None:
         rig, link, reason = self._rig, self.link, verdict.reason
         assert reason is not None
-        device = unseal(token)
         if device is not None:
             rig.ledger.reject(device.seed, device.index, reason.wire_name)
         rig.counters.rejected_by_reason[reason.wire_name] += 1

@@ -1,0 +1,159 @@
+"""`pushrig send`: the reference sender's command line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+EXIT_OK = 0
+EXIT_BAD_INPUT = 2
+EXIT_REMAINING = 3
+EXIT_STOPPED = 4
+EXIT_INTERRUPTED = 130
+
+INTERRUPTED = "interrupted"
+
+
+def send(
+    store: Annotated[
+        Path, typer.Option("--store", metavar="FILE", help="Device store, made by `pushrig import` or `tokens`.")
+    ],
+    payload: Annotated[
+        Path,
+        typer.Option(
+            "--payload", metavar="FILE", help="JSON of the notification; {{name}} or {{name|default}} inside strings."
+        ),
+    ],
+    topic: Annotated[
+        str, typer.Option("--topic", envvar="PUSHRIG_TOPIC", help="apns-topic, also the app whose devices are meant.")
+    ],
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            "--endpoint", envvar="PUSHRIG_URL", metavar="URL", help="https://HOST[:PORT]; http:// for clear text."
+        ),
+    ],
+    key_file: Annotated[
+        Path,
+        typer.Option("--key-file", envvar="APNS_KEY_FILE", metavar="FILE", help="Private key, AuthKey_<KEYID>.p8."),
+    ],
+    key_id: Annotated[str, typer.Option("--key-id", envvar="APNS_KEY_ID", help="Id of that key.")],
+    team_id: Annotated[str, typer.Option("--team-id", envvar="APNS_TEAM_ID", help="Id of the team it belongs to.")],
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            "--campaign",
+            metavar="NAME",
+            help="Name under which an interrupted run is resumed. Default: made of payload, topic and segment.",
+        ),
+    ] = None,
+    segment: Annotated[
+        str,
+        typer.Option(
+            "--segment", help='Which devices, e.g. \'country = "DE" and app_version >= "3.1"\'. Default: all.'
+        ),
+    ] = "",
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file", metavar="FILE", help="CA to trust instead of the system's (SSL_CERT_FILE works too)."
+        ),
+    ] = None,
+    push_type: Annotated[str, typer.Option("--push-type", help="apns-push-type.")] = "alert",
+    priority: Annotated[int | None, typer.Option("--priority", help="apns-priority: 10, 5 or 1.")] = None,
+    expiration: Annotated[
+        int | None,
+        typer.Option("--expiration", metavar="SECONDS", help="apns-expiration, seconds since 1970; 0: one attempt."),
+    ] = None,
+    collapse_id: Annotated[
+        str | None, typer.Option("--collapse-id", help="apns-collapse-id, at most 64 bytes.")
+    ] = None,
+    connections: Annotated[int, typer.Option("--connections", help="HTTP/2 connections, 1 to 64.")] = 4,
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="Notifications per second at most; 0 for no limit.")
+    ] = 0.0,
+    attempts: Annotated[
+        int, typer.Option("--attempts", min=1, max=100, help="Tries for one notification in one run.")
+    ] = 5,
+    retry_base_s: Annotated[
+        float,
+        typer.Option("--retry-base-s", min=0.001, max=3600, help="First pause before a retry; doubles each time."),
+    ] = 1.0,
+    answer_timeout_s: Annotated[
+        float,
+        typer.Option("--answer-timeout-s", min=0.1, max=3600, help="How long one notification waits for its answer."),
+    ] = 30.0,
+    stall_timeout_s: Annotated[
+        float, typer.Option("--stall-timeout-s", min=1, max=86400, help="Give up after so long without any answer.")
+    ] = 120.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on stdout, and no progress.")
+    ] = False,
+) -> None:
+    """Send one notification to every valid device of a store, and feed the answers back into it.
+
+    Tokens that the provider declares dead are invalidated; retryable failures are retried with growing pauses, honouring
+    Retry-After. A run that was killed is resumed by the same command: at most 4,096 notifications are sent twice, under the
+    same apns-id.
+
+    Examples:
+
+      pushrig send --store devices.db --payload sale.json --topic com.example.app --endpoint https://localhost:8443
+
+      eval "$(pushrig env)"; pushrig send --store devices.db --payload sale.json --segment 'country = "DE"' --json
+
+    Exit codes: 0 everything has a final answer; 2 bad input, nothing was sent; 3 some notifications still fail and stay
+    due, run again to retry them; 4 the campaign was stopped early (the message says why), the rest stays due; 130
+    interrupted, the rest stays due.
+    """
+    from sender.apns.messages import ApnsOptions
+    from sender.campaign import CampaignOptions, default_name, run_campaign
+    from sender.errors import SenderError
+    from sender.lane import LaneOptions
+    from sender.pool import Endpoint, PoolOptions
+    from sender.reaction import RetryPolicy
+    from sender.store.errors import StoreError
+    from sender.summary import ProgressBar, print_report
+
+    try:
+        try:
+            content = payload.read_bytes()
+        except OSError as error:
+            raise SenderError(f"--payload {payload}: cannot be read ({error.strerror})") from None
+        parsed = Endpoint.parse(endpoint)
+        options = CampaignOptions(
+            store=store,
+            name=campaign or default_name(payload, content, topic, segment),
+            payload=content,
+            apns=ApnsOptions(topic, parsed.authority, push_type, priority, expiration, collapse_id),
+            endpoint=parsed,
+            key_file=key_file,
+            key_id=key_id,
+            team_id=team_id,
+            segment=segment,
+            ca_file=ca_file,
+            rate_per_s=rate,
+            policy=RetryPolicy(attempts_max=attempts, base_s=retry_base_s),
+            pool=PoolOptions(
+                connections=connections,
+                stall_timeout_s=stall_timeout_s,
+                lane=LaneOptions(answer_timeout_s=answer_timeout_s),
+            ),
+        )
+        with ProgressBar(f"campaign {options.name}", shown=not as_json and sys.stderr.isatty()) as bar:
+            report = run_campaign(options, bar.update)
+    except (SenderError, StoreError) as error:
+        typer.echo(f"pushrig send: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
+    else:
+        print_report(report)
+    if report.stopped is not None:
+        typer.echo(f"pushrig send: stopped: {report.stopped}; {report.remaining:,} notifications stay due", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED if report.stopped == INTERRUPTED else EXIT_STOPPED)
+    if report.remaining:
+        typer.echo(f"pushrig send: {report.remaining:,} notifications stay due; run the same command again", err=True)
+        raise typer.Exit(EXIT_REMAINING)

@@ -1,0 +1,166 @@
+"""What APNs answers to one notification: the order of its checks, and the short way for heads already cleared.
+
+Apple documents no order. This one is ours; where published probes show Apple's, it follows them (method before
+authentication, authentication before device token, topic and payload).
+"""
+
+from collections.abc import Callable
+from enum import Enum, unique
+from typing import Final, NamedTuple
+
+from simulator.apns import checks
+from simulator.apns.checks import Inquiry
+from simulator.apns.link import Link, Standing
+from simulator.apns.payload import is_json_object
+from simulator.apns.push_types import bundle_id, payload_bytes_max
+from simulator.apns.request import DEVICE_PATH_PREFIX, HeadFacts, authority_of, is_device_token, is_uuid
+from simulator.apns.state import ApnsState, UnknownTokens
+from simulator.apns.verdict import ACCEPTED, REJECTED, Verdict
+from simulator.devices.fates import Fate
+from simulator.devices.token_space import SealedToken, kind_of, topic_tag
+from wire.request import Request
+
+__all__ = ["ACCEPTED", "CHECKS", "REJECTED", "Check", "Needs", "Verdict", "judge"]
+
+
+@unique
+class Needs(Enum):
+    """What a check looks at."""
+
+    HEAD = "the head, the connection and the state alone: its outcome holds for every request with this head"
+    REQUEST = "also what differs from one request to the next"
+
+
+class Check(NamedTuple):
+    """One row of the order. `fault`: the verdict that this check leads to, or None when it is passed."""
+
+    number: str
+    name: str
+    needs: Needs
+    fault: Callable[[Inquiry], Verdict | None]
+
+
+CHECKS: Final = (
+    Check("0b", "certificate of this environment", Needs.HEAD, checks.certificate_environment),
+    Check("1", "service in order", Needs.HEAD, checks.condition),
+    Check("2", "method", Needs.HEAD, checks.method),
+    Check("3", "path", Needs.REQUEST, checks.path),
+    Check("4", "no documented header repeated", Needs.HEAD, checks.repeated_headers),
+    Check("5", "credential present", Needs.HEAD, checks.credential_present),
+    Check("6", "provider token valid", Needs.HEAD, checks.provider_token_valid),
+    Check("7", "provider token not expired", Needs.HEAD, checks.provider_token_age),
+    Check("8", "key of this environment", Needs.HEAD, checks.key_environment),
+    Check("9", "connection bound to this team and key", Needs.HEAD, checks.connection_binding),
+    Check("10", "provider token not changed too soon", Needs.HEAD, checks.provider_token_updates),
+    Check("–", "now the connection is authenticated", Needs.HEAD, checks.authenticate),
+    Check("11", "device token present", Needs.REQUEST, checks.device_token_present),
+    Check("12", "apns-id", Needs.REQUEST, checks.apns_id),
+    Check("13", "apns-expiration", Needs.HEAD, checks.expiration),
+    Check("14", "apns-priority", Needs.HEAD, checks.priority),
+    Check("15", "apns-collapse-id", Needs.HEAD, checks.collapse_id),
+    Check("16", "apns-push-type", Needs.HEAD, checks.push_type),
+    Check("17", "topic present", Needs.HEAD, checks.topic_present),
+    # Needs the device for choosing between two rejections, never for passing.
+    Check("18", "topic well formed and of the push type", Needs.HEAD, checks.topic_shape),
+    Check("19", "topic within the credential's reach", Needs.HEAD, checks.topic_allowed),
+    Check("20", "body not empty", Needs.REQUEST, checks.body_present),
+    Check("21", "body size", Needs.REQUEST, checks.body_size),
+    Check("22", "body a JSON dictionary", Needs.REQUEST, checks.body_object),
+    Check("23", "device token good", Needs.REQUEST, checks.device_token_good),
+    Check("24", "device token of the topic", Needs.REQUEST, checks.device_topic),
+    Check("25", "device alive", Needs.REQUEST, checks.device_alive),
+    Check("26", "rate of the device", Needs.REQUEST, checks.device_rate),
+)
+"""The first check with a fault decides; without any the push is accepted (27)."""
+
+_LAST_HEAD_CHECK = [check for check in CHECKS if check.needs is Needs.HEAD][-1]
+_REQUEST_CHECKS = tuple(check for check in CHECKS if check.needs is Needs.REQUEST)
+_PREFIX_BYTES = len(DEVICE_PATH_PREFIX)
+_SEALED_PATH_BYTES = _PREFIX_BYTES + 64
+
+
+class ClearedHead:
+    """Kept as the memo of a head that passed every check of `Needs.HEAD`, with what its requests are then held against.
+
+    It holds while the connection's standing is the very same, the state is of the same version, and the time lies
+    within the provider token's.
+    """
+
+    __slots__ = (
+        "active_kind",
+        "expires_after_s",
+        "facts",
+        "payload_bytes_max",
+        "standing",
+        "topic_tag",
+        "valid_from_s",
+        "version",
+    )
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        """Clear the head of an inquiry that has just passed the last of those checks."""
+        seen, topic = inquiry.seen, inquiry.topic
+        assert inquiry.link.standing is not None and topic is not None
+        self.facts: HeadFacts = inquiry.facts
+        self.standing: Standing = inquiry.link.standing
+        self.version: int = inquiry.apns.version
+        self.valid_from_s: float = float("-inf") if seen is None else seen.valid_from_s
+        self.expires_after_s: float = float("inf") if seen is None else seen.expires_after_s
+        self.active_kind: int = kind_of(inquiry.link.environment, Fate.ACTIVE)
+        self.topic_tag: bytes = topic_tag(bundle_id(topic))
+        self.payload_bytes_max: int = payload_bytes_max(inquiry.push_type, topic)
+
+
+def judge(request: Request, device: SealedToken | None, link: Link, apns: ApnsState, now_s: float) -> Verdict:
+    """Judge one device push: `ACCEPTED`, or why not.
+
+    `device`: what `unseal` reads from the path after `/3/device/`, None when that is foreign. `now_s`: the simulator's
+    clock, seconds since the Unix epoch. Raises nothing, whatever the request holds.
+
+    Besides answering it keeps what was learnt: the head's memo, the link's environment and standing, and in the state the
+    provider tokens seen. None of it changes the verdict of an equal request at the same instant.
+    """
+    cleared = request.head.memo
+    if (
+        type(cleared) is ClearedHead
+        and cleared.standing is link.standing
+        and cleared.version == apns.version
+        and cleared.valid_from_s <= now_s <= cleared.expires_after_s
+    ):
+        # The usual cases: accepted here only where all the remaining checks would pass (a test compares them).
+        path, apns_id = request.varying
+        if (
+            path is not None
+            and path.startswith(DEVICE_PATH_PREFIX)
+            and (
+                (
+                    device.kind == cleared.active_kind
+                    and device.topic_tag == cleared.topic_tag
+                    and len(path) == _SEALED_PATH_BYTES
+                )
+                if device is not None
+                else (apns.unknown_tokens is UnknownTokens.ACCEPT and is_device_token(path[_PREFIX_BYTES:]))
+            )
+            and not apns.overlay.active
+            and (apns_id is None or is_uuid(apns_id))
+            and 0 < len(request.body) <= cleared.payload_bytes_max
+            and apns.device_rate is None
+            and is_json_object(request.body)
+        ):
+            return ACCEPTED
+        inquiry = Inquiry(request, device, link, apns, now_s, cleared.facts)
+        for check in _REQUEST_CHECKS:
+            verdict = check.fault(inquiry)
+            if verdict is not None:
+                return verdict
+        return ACCEPTED
+
+    link.settle(authority_of(request.head))
+    inquiry = Inquiry(request, device, link, apns, now_s, HeadFacts.of_head(request.head))
+    for check in CHECKS:
+        verdict = check.fault(inquiry)
+        if verdict is not None:
+            return verdict
+        if check is _LAST_HEAD_CHECK:
+            request.head.memo = ClearedHead(inquiry)
+    return ACCEPTED

@@ -1,0 +1,148 @@
+"""Makes the simulator's certificates and provider key; of the modules about credentials, the one with `cryptography`.
+
+A private CA signs one server certificate and its key is then forgotten: it never leaves this module's memory, and a
+renewal makes a new CA. Should `ca.pem` end up in a trust store for good, it can vouch for nothing else: nobody has the
+key, and critical name constraints limit it to this machine and the providers' host names.
+"""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+VALIDITY = timedelta(days=825, seconds=-1)
+"""Both ends count. Apple's platforms refuse longer server certificates, also below CAs added by hand
+(support.apple.com/103769)."""
+
+CLOCK_SKEW_ALLOWED = timedelta(days=1)
+"""A client in a container or emulator may lag behind; the certificate must not look unborn to it."""
+
+LOOPBACK_NETWORKS = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+LOOPBACK_ADDRESSES = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
+
+
+class ServerCertificate(NamedTuple):
+    """PEM texts, and their validity in seconds since the Unix epoch."""
+
+    ca: bytes
+    certificate: bytes
+    private_key: bytes
+    not_before_s: int
+    not_after_s: int
+
+
+def make_server_certificate(host_names: tuple[str, ...], now_s: float) -> ServerCertificate:
+    """Make a CA and a server certificate signed by it, for `host_names` and the loopback addresses."""
+    not_before = datetime.fromtimestamp(int(now_s), UTC) - CLOCK_SKEW_ALLOWED
+    not_after = not_before + VALIDITY
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    ca_key_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
+    # Every CA has a name of its own: a trust store that holds an older one of ours must not try its key on this chain.
+    issuer = _name(f"pushrig local CA {ca_key_id.digest[:4].hex()}")
+
+    ca = (
+        _unsigned(issuer, issuer, ca_key.public_key(), not_before, not_after)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(certificate_sign=True), critical=True)
+        .add_extension(
+            x509.NameConstraints(
+                permitted_subtrees=[
+                    *(x509.DNSName(host) for host in host_names),
+                    *(x509.IPAddress(network) for network in LOOPBACK_NETWORKS),
+                ],
+                excluded_subtrees=None,
+            ),
+            critical=True,
+        )
+        .add_extension(ca_key_id, critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    certificate = (
+        _unsigned(_name(host_names[0]), issuer, server_key.public_key(), not_before, not_after)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [
+                    *(x509.DNSName(host) for host in host_names),
+                    *(x509.IPAddress(address) for address in LOOPBACK_ADDRESSES),
+                ]
+            ),
+            critical=False,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(server_key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_key_id), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    return ServerCertificate(
+        ca.public_bytes(serialization.Encoding.PEM),
+        certificate.public_bytes(serialization.Encoding.PEM),
+        _pkcs8(server_key),
+        int(not_before.timestamp()),
+        int(not_after.timestamp()),
+    )
+
+
+def make_provider_key() -> bytes:
+    """Make a key as Apple hands them out (`AuthKey_<key id>.p8`): PKCS #8 PEM, EC P-256. Source: A7."""
+    return _pkcs8(ec.generate_private_key(ec.SECP256R1()))
+
+
+def read_provider_key(pem: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the public half of a .p8 file's content. Raises ValueError when it is not an EC P-256 key in PEM."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except TypeError:  # How `cryptography` says that a password is missing.
+        raise ValueError("the key is encrypted") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("the key is not on the curve P-256")
+    return key.public_key()
+
+
+def _unsigned(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    not_before: datetime,
+    not_after: datetime,
+) -> x509.CertificateBuilder:
+    return x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=public_key,
+        serial_number=x509.random_serial_number(),
+        not_valid_before=not_before,
+        not_valid_after=not_after,
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "pushrig"), x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    )
+
+
+def _key_usage(*, digital_signature: bool = False, certificate_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=certificate_sign,
+        crl_sign=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pkcs8(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

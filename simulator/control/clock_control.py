@@ -1,0 +1,161 @@
+"""`/api/v1/clock` and `/api/v1/reset`: time in the simulator, and beginning anew."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.responses import Response
+
+from simulator.clock import INSTANT_MS_MAX, Clock
+from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
+from simulator.control.problems import ControlError, Problem
+from simulator.control.slices import in_slices
+from simulator.rig import Rig
+
+Part = Literal["journal", "ledger", "overlay", "clock", "counters", "provider-tokens"]
+
+
+class ClockAnswer(msgspec.Struct, frozen=True):
+    """`mode`: real, frozen or shifted. `now_ms`: since the Unix epoch. `offset_ms`: that less the real time."""
+
+    mode: Literal["real", "frozen", "shifted"]
+    now_ms: int
+    offset_ms: int
+
+
+class ClockChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One of three: freeze (at `at_ms` since the Unix epoch, default now), advance by `advance_ms`, or back to real time.
+
+    A frozen clock that is advanced stays frozen.
+    """
+
+    mode: Literal["freeze", "real"] | None = None
+    at_ms: Annotated[int, msgspec.Meta(ge=0, le=INSTANT_MS_MAX)] | None = None
+    advance_ms: Annotated[int, msgspec.Meta(ge=0, le=INSTANT_MS_MAX)] | None = None
+
+
+class ResetRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`parts`: what to begin anew; default everything.
+
+    `journal`: recent notifications. `ledger`: counts, rounds and populations. `overlay`: states set by hand. `clock`: back
+    to real time. `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order.
+    """
+
+    parts: list[Part] | None = None
+
+
+class ResetAnswer(msgspec.Struct, frozen=True):
+    """The parts that began anew."""
+
+    parts: list[Part]
+
+
+async def show_clock(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET clock."""
+    return _shown(call.rig.clock)
+
+
+async def change_clock(call: Call[NoQuery, ClockChange]) -> msgspec.Struct | Response:
+    """PUT clock."""
+    clock, change = call.rig.clock, call.body
+    if (change.mode is None) == (change.advance_ms is None):
+        raise ControlError(
+            Problem.INVALID_BODY,
+            'one of `mode` and `advance_ms` is needed: {"mode":"freeze"}, {"mode":"freeze","at_ms":…}, '
+            '{"advance_ms":…} or {"mode":"real"}',
+        )
+    if change.at_ms is not None and change.mode != "freeze":
+        raise ControlError(Problem.INVALID_BODY, '`at_ms` goes with {"mode":"freeze"} only; leave it out')
+    try:
+        if change.advance_ms is not None:
+            clock.advance(change.advance_ms)
+        elif change.mode == "freeze":
+            clock.freeze(change.at_ms)
+        else:
+            clock.resume()
+    except ValueError as error:
+        raise ControlError(Problem.INVALID_VALUE, str(error)) from None
+    return _shown(clock)
+
+
+async def reset(call: Call[NoQuery, ResetRequest]) -> msgspec.Struct | Response:
+    """POST reset."""
+    wanted = list(_RESETS) if call.body.parts is None else call.body.parts
+    parts = [part for part in _RESETS if part in wanted]
+    for part in parts:
+        await _RESETS[part](call.rig)
+    return ResetAnswer(parts)
+
+
+def _shown(clock: Clock) -> ClockAnswer:
+    return ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000))
+
+
+async def _reset_journal(rig: Rig) -> None:
+    await in_slices(rig.journal.clear_steps())
+
+
+async def _reset_ledger(rig: Rig) -> None:
+    rig.ledger.reset()
+    rig.registrations.start_over()
+
+
+async def _reset_overlay(rig: Rig) -> None:
+    await in_slices(rig.registry.clear_steps())
+
+
+async def _reset_clock(rig: Rig) -> None:
+    rig.clock.resume()
+
+
+async def _reset_counters(rig: Rig) -> None:
+    rig.counters.reset()
+
+
+async def _reset_provider_tokens(rig: Rig) -> None:
+    rig.apns.forget_tokens()
+
+
+_RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {
+    "journal": _reset_journal,
+    "ledger": _reset_ledger,
+    "overlay": _reset_overlay,
+    "clock": _reset_clock,
+    "counters": _reset_counters,
+    "provider-tokens": _reset_provider_tokens,
+}
+
+
+ENDPOINTS: tuple[AnyEndpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/clock",
+        operation="showClock",
+        summary="The simulator's time.",
+        handler=show_clock,
+        query=NoQuery,
+        body=NoBody,
+        answer=ClockAnswer,
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/v1/clock",
+        operation="changeClock",
+        summary="Freeze the simulator's time, advance it, or let it be real again.",
+        handler=change_clock,
+        query=NoQuery,
+        body=ClockChange,
+        answer=ClockAnswer,
+        problems=(Problem.INVALID_VALUE,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/reset",
+        operation="reset",
+        summary="Begin anew: journal, ledger, overlay, clock, counters, provider tokens, or some of them.",
+        handler=reset,
+        query=NoQuery,
+        body=ResetRequest,
+        answer=ResetAnswer,
+    ),
+)

@@ -1,0 +1,244 @@
+"""`/api/v1/notifications`: what came of late, searched, waited for, and forgotten."""
+
+from base64 import b64encode
+from collections.abc import Generator
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.responses import Response
+
+from simulator.apns.reasons import Reason
+from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
+from simulator.control.problems import ControlError, Problem
+from simulator.control.slices import in_slices
+from simulator.control.waiting import wait_for
+from simulator.journal import Entry, Found, Numbered, Wanted
+from wire.request import Head
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1_000
+WAIT_S_MAX = 60.0
+ANSWER_BODY_BYTES_MAX = 1024 * 1024  # of notification bodies in one answer; further items wait for the next request
+WITHHELD_SIGNATURE = "(signature withheld)"
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
+InstantMs = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class NotificationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which notifications, and how many.
+
+    All filters given must fit. `since_ms` is included, `until_ms` not (milliseconds since the Unix epoch). `limit`: items at
+    most. `order`: which come first. `after`: only those with a greater `number`; with `order=oldest`, for reading on.
+    `count` and `wait_s`: wait until so many that fit have come, those already there included, at most so many seconds.
+    """
+
+    token: Text | None = None
+    topic: Text | None = None
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)] | None = None
+    reason: Text | None = None
+    apns_id: Text | None = None
+    since_ms: InstantMs | None = None
+    until_ms: InstantMs | None = None
+    limit: Annotated[int, msgspec.Meta(ge=0, le=LIMIT_MAX)] = LIMIT_DEFAULT
+    order: Literal["newest", "oldest"] = "newest"
+    after: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    count: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    wait_s: Annotated[float, msgspec.Meta(ge=0, le=WAIT_S_MAX)] | None = None
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One notification and its answer.
+
+    `number`: 1 for the first that the simulator ever took. `at_ms`: since the Unix epoch. `reason`: null when accepted.
+    `headers`: as sent; a repeated field has its values joined by a comma, and the signature of a provider token is
+    withheld. `:path` and `apns-id` are put back from the token (left out where the path had none) and the answer's id.
+    `body`: text, or base64 where it is not UTF-8 (`body_encoding`).
+    """
+
+    number: int
+    at_ms: int
+    provider: str
+    environment: str
+    status: int
+    reason: str | None
+    token: str
+    topic: str | None
+    apns_id: str
+    connection_id: int
+    stream_id: int
+    headers: dict[str, str]
+    body: str
+    body_encoding: Literal["text", "base64"]
+
+
+class NotificationsAnswer(msgspec.Struct, frozen=True):
+    """What was found.
+
+    `total`: notifications since the journal was last cleared; of these the ring has `dropped` the oldest and holds at
+    most `capacity`. `matched`: held ones that fit, of which `items` shows the first; `more`: there are further ones.
+    `arrived`: when waiting, how many that fit have come, dropped ones too as far as they were seen; `complete`: that is
+    the `count` asked for, or more.
+    """
+
+    total: int
+    dropped: int
+    capacity: int
+    matched: int
+    more: bool
+    arrived: int | None
+    complete: bool | None
+    items: list[Notification]
+
+
+class ClearedAnswer(msgspec.Struct, frozen=True):
+    """`cleared`: how many notifications were held and are forgotten."""
+
+    cleared: int
+
+
+async def list_notifications(call: Call[NotificationsQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET: wait if asked to, then search."""
+    query, journal = call.query, call.rig.journal
+    wanted = _wanted(query)
+    arrived = None
+    if query.count is not None:
+        arrived = await wait_for(journal, wanted, query.count, query.wait_s or 0.0, call.given_up)
+    elif query.wait_s is not None:
+        raise ControlError(Problem.INVALID_QUERY, "`wait_s` needs `count`: how many notifications to wait for")
+    newest_first = query.order == "newest"
+    found = await in_slices(
+        journal.search_steps(wanted, query.limit, newest_first=newest_first, after_number=query.after)
+    )
+    items = await in_slices(_items(found))
+    return NotificationsAnswer(
+        total=journal.total,
+        dropped=journal.dropped,
+        capacity=journal.entries_max,
+        matched=found.matched,
+        more=found.matched > len(items),
+        arrived=arrived,
+        complete=None if arrived is None else arrived >= (query.count or 0),
+        items=items,
+    )
+
+
+async def clear_notifications(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """DELETE: forget them all."""
+    held = call.rig.journal.held
+    await in_slices(call.rig.journal.clear_steps())
+    return ClearedAnswer(held)
+
+
+def _wanted(query: NotificationsQuery) -> Wanted:
+    if query.reason is not None and query.reason not in _REASON_NAMES:
+        raise ControlError(
+            Problem.INVALID_QUERY,
+            f"there is no reason {query.reason[:80]!r}; the reasons are {', '.join(sorted(_REASON_NAMES))}",
+        )
+    return Wanted(
+        token=_bytes(query.token),
+        topic=_bytes(query.topic),
+        status=query.status,
+        reason=query.reason,
+        apns_id=_bytes(query.apns_id),
+        since_ms=query.since_ms,
+        until_ms=query.until_ms,
+    )
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+_REASON_NAMES = frozenset(reason.wire_name for reason in Reason)
+
+
+def _items(found: Found) -> Generator[None, None, list[Notification]]:
+    items: list[Notification] = []
+    body_bytes = 0
+    for numbered in found.entries:
+        body_bytes += len(numbered.entry.body)
+        if items and body_bytes > ANSWER_BODY_BYTES_MAX:
+            break
+        items.append(_notification(numbered))
+        if len(items) % 16 == 0:
+            yield
+    return items
+
+
+def _notification(numbered: Numbered) -> Notification:
+    entry = numbered.entry
+    body, body_encoding = _body(entry.body)
+    topic = entry.head.value(b"apns-topic")
+    return Notification(
+        number=numbered.number,
+        at_ms=entry.at_ms,
+        provider=entry.provider,
+        environment=entry.environment.name.lower(),
+        status=entry.status,
+        reason=entry.reason,
+        token=_text(entry.token),
+        topic=None if topic is None else _text(topic),
+        apns_id=_text(entry.apns_id),
+        connection_id=entry.connection_id,
+        stream_id=entry.stream_id,
+        headers=_headers(entry.head, entry),
+        body=body,
+        body_encoding=body_encoding,
+    )
+
+
+def _headers(head: Head, entry: Entry) -> dict[str, str]:
+    varying = {b":path": b"/3/device/" + entry.token, b"apns-id": entry.apns_id}
+    headers: dict[str, str] = {}
+    for name, value in head.fields:
+        if name == b":path" and not entry.token:
+            continue
+        key = _text(name)
+        text = _text(value if value or name not in varying else varying[name])
+        if name == b"authorization":
+            text = _without_signature(text)
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _without_signature(authorization: str) -> str:
+    signed, dot, _ = authorization.rpartition(".")
+    return f"{signed}.{WITHHELD_SIGNATURE}" if dot else authorization
+
+
+def _body(body: bytes) -> tuple[str, Literal["text", "base64"]]:
+    try:
+        return body.decode(), "text"
+    except UnicodeDecodeError:
+        return b64encode(body).decode("ascii"), "base64"
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
+
+
+ENDPOINTS: tuple[AnyEndpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/notifications",
+        operation="listNotifications",
+        summary="Search the journal of recent notifications, or wait until some have come.",
+        handler=list_notifications,
+        query=NotificationsQuery,
+        body=NoBody,
+        answer=NotificationsAnswer,
+        problems=(Problem.BOUND_REACHED,),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/v1/notifications",
+        operation="clearNotifications",
+        summary="Forget the recent notifications; the ledger and the counters stay.",
+        handler=clear_notifications,
+        query=NoQuery,
+        body=NoBody,
+        answer=ClearedAnswer,
+    ),
+)

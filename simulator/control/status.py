@@ -1,0 +1,147 @@
+"""`/livez`, `/readyz`, `/metrics` and `/api/v1/stats`: whether it runs, and what it has done."""
+
+import asyncio
+from importlib import import_module
+from typing import Literal
+
+import msgspec
+from starlette.responses import Response
+
+from simulator.control.clock_control import ClockAnswer
+from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
+from simulator.control.problems import SECURITY_HEADERS, ControlError, Problem
+
+
+class ProbeAnswer(msgspec.Struct, frozen=True):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+class CounterStats(msgspec.Struct, frozen=True):
+    """Counts since the start or the last reset, at the provider port; `connections_open` is what is open now."""
+
+    notifications: int
+    accepted: int
+    rejected: int
+    rejected_by_reason: dict[str, int]
+    connections_open: int
+    connections_total: int
+    handshakes_failed: int
+    streams: int
+    bytes_in: int
+    bytes_out: int
+    resets_received: int
+    resets_sent: int
+    goaways_received: int
+    goaways_sent: int
+    protocol_errors: int
+
+
+class JournalStats(msgspec.Struct, frozen=True):
+    """Notifications since the journal was cleared: all, those held, those dropped; and how many it can hold."""
+
+    total: int
+    held: int
+    dropped: int
+    capacity: int
+
+
+class LedgerStats(msgspec.Struct, frozen=True):
+    """The running round, its pages of 64 KiB in use, answers without a page, and how many populations are declared."""
+
+    round: int
+    pages_used: int
+    untracked: int
+    populations: int
+
+
+class StatsAnswer(msgspec.Struct, frozen=True):
+    """The simulator at a glance. `overlay_devices`: states set by hand."""
+
+    counters: CounterStats
+    journal: JournalStats
+    ledger: LedgerStats
+    overlay_devices: int
+    clock: ClockAnswer
+
+
+async def live(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET /livez: the event loop turns."""
+    return ProbeAnswer()
+
+
+async def ready(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET /readyz: the provider port is open."""
+    if call.plane.closing.is_set() or not call.plane.ready():
+        raise ControlError(Problem.NOT_READY, "the provider port is not open; try again in a moment")
+    return ProbeAnswer()
+
+
+async def metrics(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET /metrics."""
+    # The first import takes some 50 ms, so not on the event loop.
+    await asyncio.to_thread(import_module, "simulator.control.metrics")
+    from simulator.control.metrics import rendered
+
+    content, content_type = rendered(call.rig, call.accept)
+    return Response(content, headers={**SECURITY_HEADERS, "content-type": content_type})
+
+
+async def stats(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET stats."""
+    rig = call.rig
+    counters, journal, ledger, clock = rig.counters, rig.journal, rig.ledger, rig.clock
+    return StatsAnswer(
+        counters=CounterStats(**{name: getattr(counters, name) for name in CounterStats.__struct_fields__}),
+        journal=JournalStats(journal.total, journal.held, journal.dropped, journal.entries_max),
+        ledger=LedgerStats(ledger.round, ledger.pages_used, ledger.untracked, len(ledger.populations())),
+        overlay_devices=len(rig.registry),
+        clock=ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000)),
+    )
+
+
+ENDPOINTS: tuple[AnyEndpoint, ...] = (
+    Endpoint(
+        method="GET",
+        path="/livez",
+        operation="live",
+        summary="The process runs. Needs no bearer token.",
+        handler=live,
+        query=NoQuery,
+        body=NoBody,
+        answer=ProbeAnswer,
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        operation="ready",
+        summary="Notifications are taken. Needs no bearer token.",
+        handler=ready,
+        query=NoQuery,
+        body=NoBody,
+        answer=ProbeAnswer,
+        problems=(Problem.NOT_READY,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        operation="metrics",
+        summary="Counters for Prometheus.",
+        handler=metrics,
+        query=NoQuery,
+        body=NoBody,
+        answer=None,
+        media_type="text/plain",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/stats",
+        operation="stats",
+        summary="The simulator at a glance.",
+        handler=stats,
+        query=NoQuery,
+        body=NoBody,
+        answer=StatsAnswer,
+    ),
+)

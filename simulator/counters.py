@@ -1,0 +1,41 @@
+"""What the simulator has done so far, as plain integers that the hot path bumps once per read.
+
+Rendered for Prometheus by `simulator.control.metrics`, and as JSON by `GET /api/v1/stats`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the start or the last reset; `connections_open` is what is open now, and survives a reset.
+
+    `rejected_by_reason` has at most one key for each row of the table of reasons.
+    """
+
+    notifications: int = 0
+    accepted: int = 0
+    rejected_by_reason: Counter[str] = field(default_factory=Counter)
+    connections_open: int = 0
+    connections_total: int = 0
+    handshakes_failed: int = 0
+    streams: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    resets_received: int = 0
+    resets_sent: int = 0
+    goaways_received: int = 0
+    goaways_sent: int = 0
+    protocol_errors: int = 0
+
+    @property
+    def rejected(self) -> int:
+        """Notifications answered with a reason."""
+        return sum(self.rejected_by_reason.values())
+
+    def reset(self) -> None:
+        """Count from 0 again, but for the connections that are open."""
+        fresh = Counters(connections_open=self.connections_open)
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))

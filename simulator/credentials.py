@@ -1,0 +1,307 @@
+"""What a simulator is known by: its server certificate, the CA behind it, a team id and a provider key.
+
+Made on the first start in a state directory, read on the next ones, renewed before they expire:
+
+    ca.pem               the CA that clients have to trust (NODE_EXTRA_CA_CERTS, keytool -importcert)
+    bundle.pem           the system's roots and ours, for variables that replace the trust store (SSL_CERT_FILE)
+    server.pem           the certificate that the provider plane shows, for this machine and the providers' host names
+    server.key           its private key
+    AuthKey_<KEYID>.p8   the key that a sender signs its provider tokens with, as Apple hands it out
+    credentials.json     team id, key id, the names of the files; written last, so that its presence says: complete
+
+Renewal makes a new CA (its key was never kept) and leaves team id and provider key alone. A start that finds everything
+in order reads files only: `cryptography` is imported to make things and by `Credentials.public_key`.
+"""
+
+import os
+import secrets
+import ssl
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from simulator.apns.host_environment import ApnsHost
+from simulator.errors import CredentialsError
+from simulator.state_directory import locked, prepare, write_atomically
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+GOOGLE_HOSTS = ("fcm.googleapis.com", "oauth2.googleapis.com", "iid.googleapis.com")
+"""Sources: B1 (B10 has the same host), B8, B9. The certificate names them before FCM is spoken, so that a client that
+trusts `ca.pem` today need not learn another one then."""
+
+HOST_NAMES = ("localhost", *(host.host_name for host in ApnsHost), *GOOGLE_HOSTS)
+RENEWED_BEFORE_EXPIRY_S = 30 * 86_400
+CERTIFICATES_PENDING = 0
+"""In place of an expiry: certificates are being written. A start that finds it was preceded by a crash and renews."""
+
+CREDENTIALS_FILE_NAME = "credentials.json"
+IDENTIFIER_ALPHABET = string.ascii_uppercase + string.digits
+BUNDLE_MARK = b"# Made by pushrig: the roots found on this system, then the simulator's own CA.\n"
+REMEDY_REMOVE = "remove the state directory to have everything made anew; clients must then read the new files"
+
+SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, BSD
+)
+
+Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{10}\Z")]
+
+
+class CredentialsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`credentials.json`. File names are relative to the directory and stand there for other programs to read."""
+
+    format: Literal[1] = 1
+    team_id: Identifier
+    key_id: Identifier
+    key_file: str
+    ca_file: str = "ca.pem"
+    bundle_file: str = "bundle.pem"
+    host_names: tuple[str, ...] = ()
+    certificates_not_before_s: int = 0
+    certificates_not_after_s: int = CERTIFICATES_PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The credentials of one state directory; `certificates_not_after_s`: seconds since the Unix epoch."""
+
+    state_dir: Path
+    team_id: str
+    key_id: str
+    certificates_not_after_s: int
+
+    @property
+    def ca_file(self) -> Path:
+        return self.state_dir / "ca.pem"
+
+    @property
+    def bundle_file(self) -> Path:
+        return self.state_dir / "bundle.pem"
+
+    @property
+    def server_certificate_file(self) -> Path:
+        return self.state_dir / "server.pem"
+
+    @property
+    def server_key_file(self) -> Path:
+        return self.state_dir / "server.key"
+
+    @property
+    def key_file(self) -> Path:
+        return self.state_dir / f"AuthKey_{self.key_id}.p8"
+
+    def public_key(self) -> "EllipticCurvePublicKey":
+        """Read the public half of the provider key. Raises CredentialsError when the file is damaged."""
+        from simulator.certificates import read_provider_key
+
+        try:
+            return read_provider_key(_read(self.key_file, "PRIVATE KEY", REMEDY_REMOVE))
+        except ValueError as error:
+            raise CredentialsError(self.key_file, f"is damaged ({error})", REMEDY_REMOVE) from error
+
+
+def load_or_create(state_dir: Path, now_s: float, environ: Mapping[str, str] = os.environ) -> Credentials:
+    """Return the credentials in `state_dir`, made or renewed where necessary. Safe for starts in parallel.
+
+    `now_s`: real time, seconds since the Unix epoch. `environ` may name the system's roots (SSL_CERT_FILE).
+    Raises CredentialsError when the directory cannot be used or a file in it is damaged.
+    """
+    state_dir = state_dir.expanduser().absolute()
+    prepare(state_dir)
+    with locked(state_dir):
+        record = _read_record(state_dir) or _make_identity(state_dir)
+        credentials = _credentials(state_dir, record)
+        _read(credentials.key_file, "PRIVATE KEY", REMEDY_REMOVE)
+        if not _is_fresh(record, now_s):
+            credentials = _make_certificates(credentials, record, now_s)
+        for path, label in (
+            (credentials.server_certificate_file, "CERTIFICATE"),
+            (credentials.server_key_file, "PRIVATE KEY"),
+        ):
+            _read(path, label, REMEDY_REMOVE)
+        _refresh_bundle(credentials, environ)
+    return credentials
+
+
+def read_credentials(state_dir: Path) -> Credentials | None:
+    """Return the credentials in `state_dir` without touching anything; None where none were made yet."""
+    record = _read_record(state_dir)
+    return None if record is None else _credentials(state_dir, record)
+
+
+def find_system_roots(environ: Mapping[str, str]) -> Path | None:
+    """Return the PEM file with the roots that this system trusts, or None.
+
+    SSL_CERT_FILE comes first, unless it names a bundle of ours: then `pushrig env` has set it.
+    """
+    candidates = [environ.get("SSL_CERT_FILE", ""), ssl.get_default_verify_paths().openssl_cafile, *SYSTEM_ROOTS]
+    for candidate in candidates:
+        path = Path(candidate)
+        if candidate and path.is_file() and not path.read_bytes().startswith(BUNDLE_MARK):
+            return path
+    try:
+        import certifi
+    except ImportError:
+        return None
+    return Path(certifi.where())
+
+
+class ServerNames:
+    """The host name that each TLS connection asked for (SNI), kept as long as the connection's TLS object lives.
+
+    Python's `ssl` tells a server this name only in a callback during the handshake.
+    """
+
+    def __init__(self) -> None:
+        self._names: WeakKeyDictionary[ssl.SSLObject | ssl.SSLSocket, str] = WeakKeyDictionary()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def record(self, tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, context: ssl.SSLContext) -> None:
+        """The callback. `server_name` is None for clients that send no SNI, as those that connect to an address."""
+        if server_name is not None:
+            self._names[tls] = server_name.lower()
+
+    def name_of(self, tls: ssl.SSLObject | ssl.SSLSocket | None) -> str | None:
+        """Return the lower-case name, or None where the client sent none. With asyncio, `tls` is the transport's
+        extra info `ssl_object`."""
+        return None if tls is None else self._names.get(tls)
+
+
+def server_tls_context(
+    certificate_file: Path,
+    key_file: Path,
+    *,
+    alpn_protocols: tuple[str, ...] = ("h2",),
+    server_names: ServerNames | None = None,
+) -> ssl.SSLContext:
+    """Return the provider plane's TLS: 1.2 or later, ALPN `h2`, a client certificate requested but not required (A1).
+
+    A client that offers other protocols only, or no ALPN, still finishes the handshake, as with APNs.
+
+    A client that does send a certificate is refused by TLS (`unknown ca`) while no CA for them is loaded. `ssl` gives
+    no hold on that decision; the alternative, not to ask, would hide from the owner of a certificate-based sender why
+    everything is answered with MissingProviderToken.
+
+    Raises CredentialsError when a file is missing, no PEM, encrypted, or the two do not belong together.
+    """
+    remedy = "give a certificate chain and its private key, both PEM, unencrypted"
+    _read(certificate_file, "CERTIFICATE", remedy)
+    _read(key_file, "PRIVATE KEY", remedy)
+    encrypted = CredentialsError(key_file, "is encrypted", "decrypt it first: `openssl pkey -in FILE -out PLAIN`")
+
+    def refuse_password() -> str:
+        # Without this, OpenSSL asks for the password on the terminal, and a service would hang there.
+        raise encrypted
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    try:
+        context.load_cert_chain(certificate_file, key_file, password=refuse_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CredentialsError(key_file, f"is not the key of {certificate_file}", remedy) from error
+        problem = f"is damaged, or its key {key_file} is ({error.reason or error})"
+        raise CredentialsError(certificate_file, problem, remedy) from error
+    context.set_alpn_protocols(list(alpn_protocols))
+    if server_names is not None:
+        context.sni_callback = server_names.record
+    return context
+
+
+def _credentials(state_dir: Path, record: CredentialsRecord) -> Credentials:
+    return Credentials(state_dir, record.team_id, record.key_id, record.certificates_not_after_s)
+
+
+def _read_record(state_dir: Path) -> CredentialsRecord | None:
+    path = state_dir / CREDENTIALS_FILE_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CredentialsRecord)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialsError(path, f"cannot be read ({error.strerror})", REMEDY_REMOVE) from error
+    except msgspec.DecodeError as error:
+        raise CredentialsError(path, f"is damaged ({error})", REMEDY_REMOVE) from error
+
+
+def _write_record(state_dir: Path, record: CredentialsRecord) -> None:
+    write_atomically(state_dir / CREDENTIALS_FILE_NAME, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+
+
+def _make_identity(state_dir: Path) -> CredentialsRecord:
+    from simulator.certificates import make_provider_key
+
+    key_id = _identifier()
+    record = CredentialsRecord(team_id=_identifier(), key_id=key_id, key_file=f"AuthKey_{key_id}.p8")
+    write_atomically(state_dir / record.key_file, make_provider_key())
+    _write_record(state_dir, record)
+    return record
+
+
+def _identifier() -> str:
+    """A team or key id: ten upper-case letters and digits (A7)."""
+    return "".join(secrets.choice(IDENTIFIER_ALPHABET) for _ in range(10))
+
+
+def _is_fresh(record: CredentialsRecord, now_s: float) -> bool:
+    """Tell whether the certificates serve as they are. Made under a clock that was far ahead, they are not yet valid;
+    made by an older pushrig, they may lack host names."""
+    not_before_s, not_after_s = record.certificates_not_before_s, record.certificates_not_after_s
+    return not_before_s <= now_s < not_after_s - RENEWED_BEFORE_EXPIRY_S and record.host_names == HOST_NAMES
+
+
+def _make_certificates(credentials: Credentials, record: CredentialsRecord, now_s: float) -> Credentials:
+    from simulator.certificates import make_server_certificate
+
+    state_dir = credentials.state_dir
+    # Three files cannot be replaced in one step. The record first says that they are in flux; should this process die
+    # among them, the next start makes them anew instead of serving a key that does not fit.
+    _write_record(state_dir, msgspec.structs.replace(record, certificates_not_after_s=CERTIFICATES_PENDING))
+    made = make_server_certificate(HOST_NAMES, now_s)
+    write_atomically(credentials.ca_file, made.ca)
+    write_atomically(credentials.server_certificate_file, made.certificate)
+    write_atomically(credentials.server_key_file, made.private_key)
+    complete = msgspec.structs.replace(
+        record,
+        host_names=HOST_NAMES,
+        certificates_not_before_s=made.not_before_s,
+        certificates_not_after_s=made.not_after_s,
+    )
+    _write_record(state_dir, complete)
+    return _credentials(state_dir, complete)
+
+
+def _refresh_bundle(credentials: Credentials, environ: Mapping[str, str]) -> None:
+    """Write `bundle.pem` where it is missing or the system's roots, or our CA, have changed since."""
+    ca = _read(credentials.ca_file, "CERTIFICATE", REMEDY_REMOVE)
+    system_roots = find_system_roots(environ)
+    roots = b"" if system_roots is None else system_roots.read_bytes().rstrip() + b"\n"
+    bundle = BUNDLE_MARK + roots + ca
+    path = credentials.bundle_file
+    if not path.is_file() or path.read_bytes() != bundle:
+        write_atomically(path, bundle)
+
+
+def _read(path: Path, pem_label: str, remedy: str) -> bytes:
+    """Return the content of a PEM file. Raises CredentialsError when there is none, or no such part in it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CredentialsError(path, "is missing", remedy) from None
+    except OSError as error:
+        raise CredentialsError(path, f"cannot be read ({error.strerror})", remedy) from error
+    if not (b"-----BEGIN " in content and f"{pem_label}-----".encode() in content):
+        raise CredentialsError(path, f"holds no {pem_label} in PEM", remedy)
+    return content

@@ -1,0 +1,272 @@
+"""How one simulator is to run: every option of `pushrig serve`, its meaning, its limits and its default.
+
+`ServeSettings` is the one list. The command line takes its flags and help texts from it (`option`), the file given with
+`--config` its keys (`merge`), and a test compares `docs/settings.md` with it. Flags override the file, the file
+overrides the defaults.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args
+
+import msgspec
+
+from simulator.errors import SettingsError
+from simulator.state_directory import default_state_dir
+
+SEED_MAX = 2**64 - 1
+EPOCH_MS_DEFAULT = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+EPOCH_MS_MAX = 253_402_300_799_999  # The last of the year 9999.
+TOPIC_DEFAULT = "com.example.app"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+HostName = Annotated[str, msgspec.Meta(min_length=1)]
+Topic = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}\Z")]
+BearerToken = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{8,256}\Z")]
+
+EXPECTS_PORT = "a port number from 0 (picks a free one) to 65535"
+EXPECTS_HOST = "an address or host name of this machine"
+EXPECTS_PEM = "the path of a PEM file"
+
+
+def _row(description: str, expects: str, flag: str | None = None) -> msgspec.Meta:
+    """A field's help text; what the message "… will not do; give …" ends with; its flag where the name gives another."""
+    return msgspec.Meta(description=description, extra={"expects": expects, "flag": flag})
+
+
+class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one simulator, checked. Make it with `merge`."""
+
+    host: Annotated[HostName, _row("Address that the provider plane listens on.", EXPECTS_HOST)] = "127.0.0.1"
+    port: Annotated[Port, _row("Port of the provider plane (HTTP/2 over TLS); 0 picks a free one.", EXPECTS_PORT)] = (
+        8443
+    )
+    cleartext_port: Annotated[
+        Port | None,
+        _row("Port for HTTP/2 without TLS (prior knowledge), same address; closed unless given.", EXPECTS_PORT),
+    ] = None
+    control_host: Annotated[
+        HostName,
+        _row("Address that the control plane listens on; beyond loopback only with a control token.", EXPECTS_HOST),
+    ] = "127.0.0.1"
+    control_port: Annotated[Port, _row("Port of the control plane (HTTP); 0 picks a free one.", EXPECTS_PORT)] = 8080
+    control_token: Annotated[
+        BearerToken | None,
+        _row(
+            "Bearer token that the control plane asks for; it asks for none unless given.",
+            "8 to 256 printable ASCII characters without spaces",
+        ),
+    ] = None
+    state_dir: Annotated[
+        Path,
+        _row(
+            "Directory for certificates, key and running.json; unless given, a place among the user's application data.",
+            "the path of a directory",
+        ),
+    ] = msgspec.field(default_factory=default_state_dir)
+    tls_cert: Annotated[
+        Path | None,
+        _row("Certificate chain (PEM) to show in place of pushrig's own; goes with --tls-key.", EXPECTS_PEM),
+    ] = None
+    tls_key: Annotated[Path | None, _row("Private key (PEM, unencrypted) of --tls-cert.", EXPECTS_PEM)] = None
+    environment: Annotated[
+        Literal["production", "sandbox"],
+        _row("APNs environment of connections whose host name tells none.", "production or sandbox"),
+    ] = "production"
+    auth: Annotated[
+        Literal["strict", "lenient"],
+        _row(
+            "strict verifies provider tokens against the known key; lenient takes any well-formed one.",
+            "strict or lenient",
+        ),
+    ] = "strict"
+    provider_token_update_interval_s: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=3_600)],
+        _row(
+            "Seconds before a newer provider token may replace one; sooner is TooManyProviderTokenUpdates; 0: any pace.",
+            "whole seconds from 0 to 3600",
+        ),
+    ] = 1_200
+    provider_token_update_scope: Annotated[
+        Literal["connection", "key"],
+        _row("What the update interval counts for: a connection, or a key on all of them.", "connection or key"),
+    ] = "connection"  # noqa: S105 - no password
+    unknown_tokens: Annotated[
+        Literal["accept", "reject"],
+        _row(
+            "Well-formed device tokens that pushrig did not mint: accept, or reject with BadDeviceToken.",
+            "accept or reject",
+        ),
+    ] = "accept"
+    topics: Annotated[
+        Annotated[tuple[Topic, ...], msgspec.Meta(max_length=10_000)],
+        _row(
+            "Topic (bundle id) that the team may send to; repeat for more; any topic unless given.",
+            "at most 10000 bundle ids such as com.example.app",
+            flag="--topic",
+        ),
+    ] = ()
+    penalty: Annotated[
+        Literal["on", "off"],
+        _row("Slow down and drop connections that collect 4xx answers, as Apple announces.", "on or off"),
+    ] = "off"
+    seed: Annotated[
+        Annotated[int, msgspec.Meta(ge=0)],
+        _row("Seed of everything drawn by chance.", f"a whole number from 0 to {SEED_MAX}"),
+    ] = 1
+    epoch_ms: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MS_MAX)],
+        _row(
+            "Instant that minted tokens count from, in milliseconds since 1970 (UTC).",
+            f"milliseconds since 1970 from 0 to {EPOCH_MS_MAX} (the end of the year 9999)",
+        ),
+    ] = EPOCH_MS_DEFAULT
+    journal_entries_max: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=100_000)],
+        _row(
+            "Notifications that the journal keeps for inspection, the most recent ones; 0 keeps none.",
+            "a whole number from 0 to 100000",
+        ),
+    ] = 10_000
+
+    @property
+    def topic(self) -> str:
+        """A topic that notifications may be sent to, for whoever has to name one."""
+        return self.topics[0] if self.topics else TOPIC_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One field of the settings as a user meets it. `name`: key in the file. `flag`: on the command line.
+
+    `default` is None where the option is off, or found out, unless given.
+    """
+
+    name: str
+    flag: str
+    description: str
+    expects: str
+    default: object
+    annotation: object
+
+    @property
+    def default_shown(self) -> str:
+        """The default as help and documentation print it; empty where the description speaks of it."""
+        return str(self.default) if isinstance(self.default, str | int) else ""
+
+
+def _options() -> dict[str, Option]:
+    options = {}
+    for field in msgspec.structs.fields(ServeSettings):
+        row = get_args(field.type)[-1]
+        options[field.name] = Option(
+            name=field.name,
+            flag=row.extra["flag"] or "--" + field.name.replace("_", "-"),
+            description=row.description,
+            expects=row.extra["expects"],
+            default=None if field.default is msgspec.NODEFAULT else field.default,
+            annotation=field.type,
+        )
+    return options
+
+
+OPTIONS: Mapping[str, Option] = types.MappingProxyType(_options())
+
+
+def option(name: str) -> Any:
+    """Return typer's option for the field `name`: `port: Annotated[int | None, option("port")] = None`.
+
+    The parameter's default is None, "not given"; the help shows the field's own. Limits are left to `merge`, so that
+    flag and file fail with the same message.
+    """
+    import typer  # Here, since a simulator inside a test process has no command line.
+
+    row = OPTIONS[name]
+    return typer.Option(row.flag, help=row.description, show_default=row.default_shown or False)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a listener on `host` is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def merge(flags: Mapping[str, object], config_file: Path | None = None) -> ServeSettings:
+    """Return the settings from flags, file and defaults, in this order of precedence.
+
+    `flags`: field name -> value; None means "not given", and so does an empty list. Relative paths in
+    the file count from its directory.
+    Raises SettingsError that names option, value and remedy.
+    """
+    given = {name: value for name, value in flags.items() if value is not None and value not in ([], ())}
+    from_file = {} if config_file is None else _read_file(config_file)
+    for name in given:
+        assert name in OPTIONS, f"not a setting: {name}"
+    values: dict[str, object] = {}
+    labels: dict[str, str] = {name: row.flag for name, row in OPTIONS.items()}
+    labels.update({name: f"{name} in {config_file}" for name in from_file if name not in given})
+    for name, value in {**from_file, **given}.items():
+        base = config_file.parent if config_file is not None and name not in given else Path()
+        values[name] = _convert(OPTIONS[name], labels[name], value, base)
+    settings = ServeSettings(**cast("dict[str, Any]", values))
+    _check_together(settings, labels)
+    return settings
+
+
+def _read_file(config_file: Path) -> dict[str, object]:
+    label = f"--config {config_file}"
+    try:
+        content: dict[str, object] = tomllib.loads(config_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError("--config", str(config_file), f"give a file to read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError("--config", str(config_file), f"give a file in TOML ({error})") from error
+    for name in content:
+        if name not in OPTIONS:
+            close = difflib.get_close_matches(name.replace("-", "_"), OPTIONS, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"it may hold {', '.join(OPTIONS)}"
+            raise SettingsError(label, name, f"there is no such setting; {remedy}")
+    return content
+
+
+def _convert(row: Option, label: str, value: object, base: Path) -> object:
+    """Return `value` as the field's type. Relative paths count from `base`."""
+
+    def path_from(wanted: type, given: object) -> object:
+        if wanted is not Path or not isinstance(given, str | Path) or not str(given) or "\0" in str(given):
+            raise msgspec.ValidationError("not a path")
+        return (base / Path(given).expanduser()).absolute()
+
+    try:
+        converted: object = msgspec.convert(value, row.annotation, dec_hook=path_from)
+    except (msgspec.ValidationError, RuntimeError) as error:
+        shown = "(hidden)" if row.name == "control_token" else value
+        raise SettingsError(label, shown, f"give {row.expects}") from error
+    return converted
+
+
+def _check_together(settings: ServeSettings, labels: Mapping[str, str]) -> None:
+    """Check what no field can tell alone, and what msgspec has no limit for."""
+    if settings.seed > SEED_MAX:
+        raise SettingsError(labels["seed"], settings.seed, f"give {OPTIONS['seed'].expects}")
+    if settings.tls_cert is not None and settings.tls_key is None:
+        raise SettingsError(labels["tls_cert"], str(settings.tls_cert), "give its private key too, with --tls-key")
+    if settings.tls_key is not None and settings.tls_cert is None:
+        raise SettingsError(labels["tls_key"], str(settings.tls_key), "give its certificate too, with --tls-cert")
+    if not is_loopback(settings.control_host) and settings.control_token is None:
+        remedy = "others could steer the simulator; stay with 127.0.0.1, or set --control-token"
+        raise SettingsError(labels["control_host"], settings.control_host, remedy)
+    taken: dict[int, str] = {}
+    for name in ("port", "cleartext_port", "control_port"):
+        port: int | None = getattr(settings, name)
+        if port in taken:
+            raise SettingsError(labels[name], port, f"{taken[port]} has it already; give another, or 0 for a free one")
+        if port:
+            taken[port] = labels[name]

@@ -1,0 +1,91 @@
+"""`/api/v1/clock` and `/api/v1/reset`: a valid request, then one with one thing spoiled."""
+
+import pytest
+
+from tests.control.control_server import FOREIGN_TOKEN, NOW_MS, STATE, ControlServer, get, row
+
+
+def test_the_clock_is_frozen_advanced_and_real_again(control: ControlServer) -> None:
+    def change(body: object) -> dict[str, object]:
+        return control.call("PUT", "/api/v1/clock", body).json
+
+    assert get(control, "/api/v1/clock") == {"mode": "real", "now_ms": NOW_MS, "offset_ms": 0}
+    assert change({"advance_ms": 500}) == {"mode": "shifted", "now_ms": NOW_MS + 500, "offset_ms": 500}
+    assert change({"mode": "freeze", "at_ms": 1_000}) == {
+        "mode": "frozen",
+        "now_ms": 1_000,
+        "offset_ms": 1_000 - NOW_MS,
+    }
+    assert change({"advance_ms": 24})["now_ms"] == 1_024
+    assert change({"mode": "freeze"})["now_ms"] == 1_024
+    assert change({"mode": "real"}) == {"mode": "real", "now_ms": NOW_MS, "offset_ms": 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {}, {"mode": "frozen"}, {"mode": "freeze", "at_ms": -1}, {"mode": "freeze", "at_ms": 10**15}, {"at_ms": 5},
+        {"mode": "real", "at_ms": 5}, {"mode": "freeze", "advance_ms": 5}, {"advance_ms": -5}, {"advance_ms": 0.5},
+        {"advance_ms": 253_402_300_799_999}, {"advance": 5}, [], 5, "freeze",
+    ],
+)  # fmt: skip
+def test_a_spoiled_change_of_the_clock_is_refused_and_changes_nothing(control: ControlServer, change: object) -> None:
+    reply = control.call("PUT", "/api/v1/clock", change)
+    assert reply.status == 400 and reply.message
+    assert get(control, "/api/v1/clock")["mode"] == "real"
+
+
+def use_everything(control: ControlServer) -> None:
+    control.call("PUT", "/api/v1/clock", {"advance_ms": 5})
+    control.call("PUT", f"/api/v1/tokens/{FOREIGN_TOKEN}", STATE)
+    control.call("POST", "/api/v1/populations", {"seed": 7, "count": 4})
+    control.call("POST", "/api/v1/ledger/rounds")
+    control.record(row())
+
+    def count() -> None:
+        control.rig.counters.accepted += 1
+        control.rig.counters.connections_open = 2
+
+    control.on_loop(count)
+
+
+def used(control: ControlServer) -> set[str]:
+    stats = get(control, "/api/v1/stats")
+    assert stats["counters"]["connections_open"] == 2
+    parts = {
+        "journal": stats["journal"]["total"] == 1,
+        "ledger": stats["ledger"]["round"] == 2 and stats["ledger"]["populations"] == 1,
+        "overlay": stats["overlay_devices"] == 1,
+        "clock": stats["clock"]["mode"] == "shifted",
+        "counters": stats["counters"]["accepted"] == 1,
+    }
+    return {part for part, still in parts.items() if still}
+
+
+ALL_PARTS = ["journal", "ledger", "overlay", "clock", "counters", "provider-tokens"]
+
+
+@pytest.mark.parametrize("body", [None, {}, {"parts": None}, {"parts": ALL_PARTS}])
+def test_a_reset_begins_everything_anew(control: ControlServer, body: object) -> None:
+    use_everything(control)
+    assert control.call("POST", "/api/v1/reset", body).json == {"parts": ALL_PARTS}
+    assert used(control) == set()
+
+
+@pytest.mark.parametrize("part", ["journal", "ledger", "overlay", "clock", "counters"])
+def test_a_reset_of_one_part_leaves_the_others(control: ControlServer, part: str) -> None:
+    use_everything(control)
+    assert control.call("POST", "/api/v1/reset", {"parts": [part]}).json == {"parts": [part]}
+    assert used(control) == {"journal", "ledger", "overlay", "clock", "counters"} - {part}
+
+
+def test_a_reset_of_nothing_does_nothing(control: ControlServer) -> None:
+    use_everything(control)
+    assert control.call("POST", "/api/v1/reset", {"parts": []}).json == {"parts": []}
+    assert len(used(control)) == 5
+
+
+@pytest.mark.parametrize("body", [{"parts": ["clocks"]}, {"parts": "clock"}, {"part": ["clock"]}, ["clock"]])
+def test_a_spoiled_reset_is_refused_and_names_the_parts(control: ControlServer, body: object) -> None:
+    reply = control.call("POST", "/api/v1/reset", body)
+    assert reply.problem == (400, "invalid_body") and '"overlay"' in reply.message

@@ -1,0 +1,40 @@
+"""Probes, statistics and metrics."""
+
+from tests.control.control_server import FOREIGN_TOKEN, JOURNAL_ENTRIES, NOW_MS, STATE, ControlServer, get, row
+
+
+def test_probes_answer_ok(control: ControlServer) -> None:
+    assert get(control, "/livez") == get(control, "/readyz") == {"status": "ok"}
+
+
+def test_stats_tell_counters_journal_ledger_overlay_and_clock(control: ControlServer) -> None:
+    def use() -> None:
+        control.rig.counters.notifications += 3
+        control.rig.counters.rejected_by_reason["Unregistered"] += 1
+        control.rig.ledger.accept(7, 0)
+
+    control.on_loop(use)
+    control.record(*[row()] * (JOURNAL_ENTRIES + 1))
+    control.call("PUT", f"/api/v1/tokens/{FOREIGN_TOKEN}", STATE)
+    stats = get(control, "/api/v1/stats")
+    assert stats["counters"]["notifications"] == 3
+    assert (stats["counters"]["rejected"], stats["counters"]["rejected_by_reason"]) == (1, {"Unregistered": 1})
+    assert stats["journal"] == {"total": 9, "held": 8, "dropped": 1, "capacity": 8}
+    assert stats["ledger"] == {"round": 1, "pages_used": 1, "untracked": 0, "populations": 0}
+    assert stats["overlay_devices"] == 1
+    assert stats["clock"] == {"mode": "real", "now_ms": NOW_MS, "offset_ms": 0}
+
+
+def test_metrics_are_served_in_both_text_formats(control: ControlServer) -> None:
+    def use() -> None:
+        control.rig.counters.accepted += 5
+        control.rig.counters.rejected_by_reason["BadTopic"] += 2
+
+    control.on_loop(use)
+    plain = control.call("GET", "/metrics")
+    assert plain.headers["content-type"].startswith("text/plain")
+    assert b"\npushrig_accepted_total 5.0\n" in plain.content
+    assert b'\npushrig_rejected_total{reason="BadTopic"} 2.0\n' in plain.content
+    asked = control.call("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert asked.headers["content-type"].startswith("application/openmetrics-text")
+    assert asked.content.endswith(b"# EOF\n")

@@ -1,0 +1,87 @@
+"""A provider for tests of the sender's core: the real server end of `wire`, whose answers the test dictates. No sockets."""
+
+import random
+
+from sender.apns.messages import ApnsOptions
+from sender.delivery import Delivery
+from sender.lane import Lane, LaneOptions
+from sender.reaction import RetryPolicy
+from sender.store.records import Due
+from wire.frames import MAX_CONCURRENT_STREAMS
+from wire.hpack import stateless_block
+from wire.request import Request
+from wire.server import ServerConnection
+
+TOPIC = "com.example.app"
+PAYLOAD = b'{"aps":{"alert":"hello"}}'
+START_S = 1_760_000_000.0
+
+
+def due(device_id: int, attempts: int = 0) -> Due:
+    return Due(device_id, f"{device_id:064x}", 1_750_000_000_000, attempts, b"{}")
+
+
+def delivery(policy: RetryPolicy | None = None, token: list[bytes] | None = None) -> Delivery:
+    """A delivery whose provider token is `token[0]`; renewing puts another one there."""
+    shared = token if token is not None else [b"bearer first"]
+
+    def renew(refused: bytes, now_s: float) -> bool:
+        if refused == shared[0]:
+            shared[0] += b"+"
+        return True
+
+    return Delivery(
+        ApnsOptions(TOPIC, "provider.test"),
+        campaign_key=0xD917CA4BAE9F4549,
+        render=lambda attributes: PAYLOAD,
+        authorization=lambda now_s: shared[0],
+        renew=renew,
+        draw=random.Random(1).random,
+        policy=policy,
+    )
+
+
+class ScriptedProvider:
+    """One connection: a lane of the sender, and the server end it talks to."""
+
+    def __init__(
+        self, sender: Delivery, *, streams_max: int = 100, now_s: float = START_S, options: LaneOptions | None = None
+    ) -> None:
+        self.now_s = now_s
+        self.lane = Lane(sender, options or LaneOptions(), now_s)
+        self.server = ServerConnection({MAX_CONCURRENT_STREAMS: streams_max})
+        self.unanswered: dict[int, Request] = {}
+        self.exchange()
+
+    def exchange(self) -> None:
+        """Let bytes flow both ways until neither end has anything to say."""
+        while True:
+            to_server = self.lane.data_to_send()
+            for request in self.server.receive_data(to_server) if to_server else ():
+                self.unanswered[request.stream_id] = request
+            to_client = self.server.data_to_send()
+            if to_client:
+                self.lane.received(to_client, self.now_s)
+            if not to_server and not to_client:
+                return
+
+    def send(self) -> int:
+        """Let the lane take what it can."""
+        sent = self.lane.fill(self.now_s, 1 << 30)
+        self.exchange()
+        return sent
+
+    def answer(self, stream_id: int, status: int = 200, body: bytes = b"", *fields: tuple[bytes, bytes]) -> None:
+        """Answer one request, and let the sender see it."""
+        del self.unanswered[stream_id]
+        self.server.answer(stream_id, stateless_block([(b":status", b"%d" % status), *fields]), body)
+        self.exchange()
+
+    def reject(self, stream_id: int, status: int, reason: str, timestamp_ms: int | None = None) -> None:
+        """Answer as APNs rejects."""
+        extra = "" if timestamp_ms is None else f',"timestamp":{timestamp_ms}'
+        self.answer(stream_id, status, f'{{"reason":"{reason}"{extra}}}'.encode())
+
+    def first(self) -> int:
+        """The oldest unanswered stream."""
+        return next(iter(self.unanswered))
