@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from simulator.running import Announcement, RunningSimulator, url_of
 from simulator.settings import ServeSettings
 
 CONTROL_BACKLOG = 128
+STDIN_DESCRIPTOR = 0
 # The hot path makes many small objects that live as long as the journal's ring; looking for cycles among them at Python's
 # usual pace costs a tenth of the speed and finds nothing.
 GC_YOUNG_OBJECTS = 50_000
@@ -150,7 +152,7 @@ def _describe(
 
 
 def run(settings: ServeSettings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigurationError."""
+    """Serve until SIGINT or SIGTERM, or the end of standard input where that is asked for. Raises ConfigurationError."""
 
     async def main() -> None:
         stopping = asyncio.Event()
@@ -158,9 +160,24 @@ def run(settings: ServeSettings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt
                 loop.add_signal_handler(number, stopping.set)
+        if settings.stop_with_stdin == "on":
+
+            def stop() -> None:
+                with contextlib.suppress(RuntimeError):  # it has stopped already, and closed the loop
+                    loop.call_soon_threadsafe(stopping.set)
+
+            threading.Thread(target=_until_stdin_ends, args=(stop,), name="stdin", daemon=True).start()
         await serve(settings, _say, stopping)
 
     asyncio.run(main())
+
+
+def _until_stdin_ends(then: Callable[[], None]) -> None:
+    # The descriptor and not `sys.stdin`, whose lock a waiting thread would hold while the interpreter shuts down.
+    with contextlib.suppress(OSError):  # closed, or not there at all: ended as well
+        while os.read(STDIN_DESCRIPTOR, 4_096):
+            pass
+    then()
 
 
 def _say(line: str) -> None:

@@ -31,6 +31,7 @@ def serve(
     penalty: Annotated[str | None, option("penalty")] = None,
     epoch_ms: Annotated[int | None, option("epoch_ms")] = None,
     journal_entries_max: Annotated[int | None, option("journal_entries_max")] = None,
+    stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", metavar="FILE", help="TOML file with any of these settings; flags override it."),
@@ -51,7 +52,7 @@ def serve(
 
       pushrig serve --config rig.toml --environment sandbox
 
-    Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a setting, port or file cannot be used.
+    Exit codes: 0 stopped by SIGINT or SIGTERM, or told to (--stop-with-stdin); 2 a setting, port or file cannot be used.
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
     from simulator.serve import run

@@ -133,6 +133,13 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "a whole number from 0 to 100000",
         ),
     ] = 10_000
+    stop_with_stdin: Annotated[
+        Literal["on", "off"],
+        _row(
+            "Stop when standard input ends too: held open by whoever starts the simulator, it ends with them.",
+            "on or off",
+        ),
+    ] = "off"
 
     @property
     def topic(self) -> str:
