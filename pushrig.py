@@ -37,6 +37,7 @@ def application(wanted: str | None) -> typer.Typer:
         cls=InOrder,
         no_args_is_help=True,
         add_completion=False,
+        pretty_exceptions_enable=False,
         rich_markup_mode=None,
         help="A fake APNs over HTTP/2, a reference push-notification sender, and a load harness for any sender.",
     )

@@ -20,13 +20,18 @@ from sender.delivery import Delivery
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint, PoolOptions
 from sender.reaction import RetryPolicy
+from sender.segment import SegmentError
 from sender.segment import parse as parse_segment
 from sender.store.device_store import DeviceStore
 from sender.store.records import Campaign, Exchange, Outcome
-from sender.template import Template, payload_limit_bytes
+from sender.template import Refusal, Template, TemplateError, payload_bytes_max
+from sender.template import compile as compile_template
 
 # Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
 GC_YOUNG_OBJECTS = 50_000
+
+# Our own finding, in the provider's word: only what is personalised can be too large for some and not for others.
+_TOO_LARGE = Refusal("PayloadTooLarge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,11 @@ def run_campaign(
     Raises SenderConfigurationError or StoreError before anything is sent; StoreError also when the store fails on the way
     (what was in flight is then uncertain, and due again).
     """
-    template = Template.compile(options.payload)
-    segment = parse_segment(options.segment)
+    try:
+        template = compile_template(options.payload)
+        segment = parse_segment(options.segment)
+    except (TemplateError, SegmentError) as error:
+        raise SenderConfigurationError(str(error)) from None
     provider_token = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
     tls = client_tls(options.endpoint, options.ca_file)
     with DeviceStore.open(options.store) as store:
@@ -140,7 +148,7 @@ def run_campaign(
             segment,
             int(time.time() * 1000),
             key=random.SystemRandom().getrandbits(64),
-            with_attributes=template.personalised,
+            with_attributes=bool(template.names),
         )
         draw = random.Random(campaign.key).random
         delivery = Delivery(
@@ -178,17 +186,18 @@ def run_campaign(
         return _report(store, campaign, delivery, elapsed_s, finished, invalidated_before)
 
 
-def _renderer(template: Template, apns: ApnsOptions) -> Callable[[bytes], bytes | str]:
-    limit = payload_limit_bytes(apns.push_type, apns.topic)
-    if not template.personalised:
+def _renderer(template: Template, apns: ApnsOptions) -> Callable[[bytes], bytes | Refusal]:
+    limit = payload_bytes_max(apns.push_type, apns.topic)
+    if not template.names:
         payload = template.render(b"{}")
         if isinstance(payload, bytes) and len(payload) > limit:
             raise SenderConfigurationError(f"the payload has {len(payload):,} bytes; APNs takes {limit:,} at most")
         return template.render
+    make = template.render
 
-    def render(attributes: bytes) -> bytes | str:
-        payload = template.render(attributes)
-        return payload if len(payload) <= limit or isinstance(payload, str) else "PayloadTooLarge"
+    def render(attributes: bytes) -> bytes | Refusal:
+        payload = make(attributes)
+        return _TOO_LARGE if payload.__class__ is bytes and len(payload) > limit else payload
 
     return render
 

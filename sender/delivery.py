@@ -12,6 +12,7 @@ from sender.apns.messages import ApnsOptions, apns_id_prefix
 from sender.apns.reasons import Action
 from sender.reaction import Answer, RetryPolicy, react
 from sender.store.records import Due, Outcome, State
+from sender.template import Refusal
 
 STATUS_OF_NO_ANSWER = 0
 
@@ -38,7 +39,7 @@ class Delivery:
     """One campaign's notifications on their way.
 
     `authorization(now_s)`: the provider token's field, or None with a client certificate. `renew(refused, now_s)`: asks for
-    another one. `render(attributes)`: the payload of one device, or a text that says why there is none. `draw()`: uniform in
+    another one. `render(attributes)`: the payload of one device, or why there is none. `draw()`: uniform in
     [0, 1), for jitter.
     """
 
@@ -47,7 +48,7 @@ class Delivery:
         options: ApnsOptions,
         *,
         campaign_key: int,
-        render: Callable[[bytes], bytes | str],
+        render: Callable[[bytes], bytes | Refusal],
         authorization: Callable[[float], bytes] | None,
         renew: Callable[[bytes, float], bool] | None,
         draw: Callable[[], float],
@@ -78,10 +79,10 @@ class Delivery:
         self.claimed -= len(outcomes)
         return outcomes
 
-    def refuse(self, due: Due, why: str, now_s: float) -> None:
+    def refuse(self, due: Due, refusal: Refusal, now_s: float) -> None:
         """A notification that cannot be sent at all, by our own check: final."""
-        self.counts.rejected[why] += 1
-        self._resolve(due, State.REJECTED, 0, why, due.attempts, now_s)
+        self.counts.rejected[refusal.reason] += 1
+        self._resolve(due, State.REJECTED, STATUS_OF_NO_ANSWER, refusal.reason, due.attempts, now_s)
 
     def settle(self, due: Due, answer: Answer, refused_token: bytes, now_s: float) -> Action:
         """Draw the consequence of an answer other than 200, or of none (`answer.status` 0). Returns the action taken."""

@@ -82,8 +82,8 @@ class Lane:
             due = ready.popleft()
             device_id, token, _, _, attributes = due
             payload = render(attributes)
-            if payload.__class__ is not bytes:
-                delivery.refuse(due, str(payload), now_s)
+            if not isinstance(payload, bytes):
+                delivery.refuse(due, payload, now_s)
                 continue
             if len(payload) > connection.outbound_window:
                 ready.appendleft(due)

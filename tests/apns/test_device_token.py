@@ -37,11 +37,12 @@ def test_hexadecimal_is_read_in_either_case(token: bytes) -> None:
 
 @pytest.mark.parametrize("digits", [2, 64, 160, DEVICE_TOKEN_HEX_DIGITS_MAX])
 def test_foreign_tokens_of_any_length_are_accepted_unless_told_otherwise(digits: int) -> None:
-    bench, push = Bench(), Push().to(b"a" * digits)
-    assert bench.judge(push) is ACCEPTED
+    bench, push, head = Bench(), Push().to(b"a" * digits), Push().head()
+    assert bench.judge(push, head) is ACCEPTED
     bench.apns.unknown_tokens = UnknownTokens.REJECT
-    assert bench.judge(push).reason is Reason.BAD_DEVICE_TOKEN
-    assert bench.judge(Push()) is ACCEPTED
+    for token in (TOKEN, TOKEN.upper()):  # the second time behind a head that was cleared
+        assert bench.judge(push, head).reason is Reason.BAD_DEVICE_TOKEN
+        assert bench.judge(Push().to(token), head) is ACCEPTED
 
 
 @pytest.mark.parametrize("digits", [1, 63, DEVICE_TOKEN_HEX_DIGITS_MAX + 2])
