@@ -103,17 +103,17 @@ def run_bench(
             store.import_rows(rows(population))
         measured: tuple[tuple[str, Callable[[int], int], Callable[[], float | None]], ...] = (
             (
-                "sender → simulator",
+                "simulator",
                 lambda run: _send(rig.running, rig.running.url, due, connections),
                 lambda: rig.figures.cpu_s,
             ),
             (
-                "store → sender → simulator",
+                "simulator, from the store",
                 lambda run: _campaign(rig.running, store_file, f"bench-{run}", connections),
                 lambda: rig.figures.cpu_s,
             ),
             (
-                "sender → Hypercorn + Starlette",
+                "Hypercorn + Starlette",
                 lambda run: _send(rig.running, baseline.url, due[:baseline_notifications], connections),
                 lambda: figures_of(baseline.pid).cpu_s,
             ),

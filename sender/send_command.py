@@ -114,7 +114,7 @@ def send(
     from sender.lane import LaneOptions
     from sender.pool import Endpoint, PoolOptions
     from sender.reaction import RetryPolicy
-    from sender.store.errors import StoreError
+    from sender.store.errors import CampaignError, StoreError
     from sender.summary import ProgressBar, print_report
 
     try:
@@ -125,7 +125,7 @@ def send(
         parsed = Endpoint.parse(endpoint)
         options = CampaignOptions(
             store=store,
-            name=campaign or default_name(payload, content, topic, segment),
+            name=campaign if campaign is not None else default_name(payload, content, topic, segment),
             payload=content,
             apns=ApnsOptions(topic, parsed.authority, push_type, priority, expiration, collapse_id),
             endpoint=parsed,
@@ -145,7 +145,8 @@ def send(
         with ProgressBar(f"campaign {options.name}", shown=not as_json and sys.stderr.isatty()) as bar:
             report = run_campaign(options, bar.update)
     except (SenderError, StoreError) as error:
-        typer.echo(f"pushrig send: {error}", err=True)
+        hint = " (--campaign NAME)" if isinstance(error, CampaignError) else ""
+        typer.echo(f"pushrig send: {error}{hint}", err=True)
         raise typer.Exit(EXIT_BAD_INPUT) from None
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
