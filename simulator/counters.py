@@ -34,6 +34,10 @@ class Counters:
         """Notifications answered with a reason."""
         return sum(self.rejected_by_reason.values())
 
+    def handshake_failed(self) -> None:
+        """One TLS handshake more was refused, by the client or by the simulator."""
+        self.handshakes_failed += 1
+
     def reset(self) -> None:
         """Count from 0 again, but for the connections that are open."""
         fresh = Counters(connections_open=self.connections_open)

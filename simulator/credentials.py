@@ -1,4 +1,4 @@
-"""What a simulator is known by: its server certificate, the CA behind it, a team id and a provider key.
+"""What a simulator is known by, and what senders need: certificates, the CAs behind them, a team id and a provider key.
 
 Made on the first start in a state directory, read on the next ones, renewed before they expire:
 
@@ -6,11 +6,16 @@ Made on the first start in a state directory, read on the next ones, renewed bef
     bundle.pem           the system's roots and ours, for variables that replace the trust store (SSL_CERT_FILE)
     server.pem           the certificate that the provider plane shows, for this machine and the providers' host names
     server.key           its private key
+    client-ca.pem        the CA whose client certificates the provider plane takes
+    client.pem           a client certificate as a sender holds one, for the simulator's topics and both environments
+    client.key           its private key
     AuthKey_<KEYID>.p8   the key that a sender signs its provider tokens with, as Apple hands it out
     credentials.json     team id, key id, the names of the files; written last, so that its presence says: complete
 
-Renewal makes a new CA (its key was never kept) and leaves team id and provider key alone. A start that finds everything
-in order reads files only: `cryptography` is imported to make things and by `Credentials.public_key`.
+Renewal makes a new CA (its key was never kept) and leaves team id and provider key alone. Server and client certificate
+are renewed apart; the latter also when the simulator is started with other topics, or with the same in another order. A
+start that finds everything in order reads files only: `cryptography` is imported to make things and by
+`Credentials.public_key`.
 """
 
 import os
@@ -21,12 +26,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from weakref import WeakKeyDictionary
 
 import msgspec
 
 from simulator.apns.host_environment import ApnsHost
 from simulator.errors import CredentialsError
+from simulator.settings import TOPIC_DEFAULT
 from simulator.state_directory import locked, prepare, write_atomically
 
 if TYPE_CHECKING:
@@ -68,16 +73,27 @@ class CredentialsRecord(msgspec.Struct, frozen=True, kw_only=True):
     host_names: tuple[str, ...] = ()
     certificates_not_before_s: int = 0
     certificates_not_after_s: int = CERTIFICATES_PENDING
+    client_ca_file: str = "client-ca.pem"
+    client_certificate_file: str = "client.pem"
+    client_key_file: str = "client.key"
+    client_topics: tuple[str, ...] = ()
+    client_not_before_s: int = 0
+    client_not_after_s: int = CERTIFICATES_PENDING
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials of one state directory; `certificates_not_after_s`: seconds since the Unix epoch."""
+    """The credentials of one state directory.
+
+    `certificates_not_after_s`, `client_not_after_s`: end of the server's and of the client's certificate, seconds since the
+    Unix epoch.
+    """
 
     state_dir: Path
     team_id: str
     key_id: str
     certificates_not_after_s: int
+    client_not_after_s: int
 
     @property
     def ca_file(self) -> Path:
@@ -96,6 +112,18 @@ class Credentials:
         return self.state_dir / "server.key"
 
     @property
+    def client_ca_file(self) -> Path:
+        return self.state_dir / "client-ca.pem"
+
+    @property
+    def client_certificate_file(self) -> Path:
+        return self.state_dir / "client.pem"
+
+    @property
+    def client_key_file(self) -> Path:
+        return self.state_dir / "client.key"
+
+    @property
     def key_file(self) -> Path:
         return self.state_dir / f"AuthKey_{self.key_id}.p8"
 
@@ -104,30 +132,42 @@ class Credentials:
         from simulator.certificates import read_provider_key
 
         try:
-            return read_provider_key(_read(self.key_file, "PRIVATE KEY", REMEDY_REMOVE))
+            return read_provider_key(read_pem(self.key_file, "PRIVATE KEY", REMEDY_REMOVE))
         except ValueError as error:
             raise CredentialsError(self.key_file, f"is damaged ({error})", REMEDY_REMOVE) from error
 
 
-def load_or_create(state_dir: Path, now_s: float, environ: Mapping[str, str] = os.environ) -> Credentials:
+def load_or_create(
+    state_dir: Path,
+    now_s: float,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    client_topics: tuple[str, ...] = (TOPIC_DEFAULT,),
+) -> Credentials:
     """Return the credentials in `state_dir`, made or renewed where necessary. Safe for starts in parallel.
 
     `now_s`: real time, seconds since the Unix epoch. `environ` may name the system's roots (SSL_CERT_FILE).
+    `client_topics`: what the client certificate is for, one at least.
     Raises CredentialsError when the directory cannot be used or a file in it is damaged.
     """
     state_dir = state_dir.expanduser().absolute()
     prepare(state_dir)
     with locked(state_dir):
         record = _read_record(state_dir) or _make_identity(state_dir)
+        read_pem(_credentials(state_dir, record).key_file, "PRIVATE KEY", REMEDY_REMOVE)
+        if not _server_is_fresh(record, now_s):
+            record = _make_server_certificate(state_dir, record, now_s)
+        if not _client_is_fresh(record, now_s, client_topics):
+            record = _make_client_certificate(state_dir, record, now_s, client_topics)
         credentials = _credentials(state_dir, record)
-        _read(credentials.key_file, "PRIVATE KEY", REMEDY_REMOVE)
-        if not _is_fresh(record, now_s):
-            credentials = _make_certificates(credentials, record, now_s)
         for path, label in (
             (credentials.server_certificate_file, "CERTIFICATE"),
             (credentials.server_key_file, "PRIVATE KEY"),
+            (credentials.client_ca_file, "CERTIFICATE"),
+            (credentials.client_certificate_file, "CERTIFICATE"),
+            (credentials.client_key_file, "PRIVATE KEY"),
         ):
-            _read(path, label, REMEDY_REMOVE)
+            read_pem(path, label, REMEDY_REMOVE)
         _refresh_bundle(credentials, environ)
     return credentials
 
@@ -155,73 +195,10 @@ def find_system_roots(environ: Mapping[str, str]) -> Path | None:
     return Path(certifi.where())
 
 
-class ServerNames:
-    """The host name that each TLS connection asked for (SNI), kept as long as the connection's TLS object lives.
-
-    Python's `ssl` tells a server this name only in a callback during the handshake.
-    """
-
-    def __init__(self) -> None:
-        self._names: WeakKeyDictionary[ssl.SSLObject | ssl.SSLSocket, str] = WeakKeyDictionary()
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def record(self, tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, context: ssl.SSLContext) -> None:
-        """The callback. `server_name` is None for clients that send no SNI, as those that connect to an address."""
-        if server_name is not None:
-            self._names[tls] = server_name.lower()
-
-    def name_of(self, tls: ssl.SSLObject | ssl.SSLSocket | None) -> str | None:
-        """Return the lower-case name, or None where the client sent none. With asyncio, `tls` is the transport's
-        extra info `ssl_object`."""
-        return None if tls is None else self._names.get(tls)
-
-
-def server_tls_context(
-    certificate_file: Path,
-    key_file: Path,
-    *,
-    alpn_protocols: tuple[str, ...] = ("h2",),
-    server_names: ServerNames | None = None,
-) -> ssl.SSLContext:
-    """Return the provider plane's TLS: 1.2 or later, ALPN `h2`, a client certificate requested but not required (A1).
-
-    A client that offers other protocols only, or no ALPN, still finishes the handshake, as with APNs.
-
-    A client that does send a certificate is refused by TLS (`unknown ca`) while no CA for them is loaded. `ssl` gives
-    no hold on that decision; the alternative, not to ask, would hide from the owner of a certificate-based sender why
-    everything is answered with MissingProviderToken.
-
-    Raises CredentialsError when a file is missing, no PEM, encrypted, or the two do not belong together.
-    """
-    remedy = "give a certificate chain and its private key, both PEM, unencrypted"
-    _read(certificate_file, "CERTIFICATE", remedy)
-    _read(key_file, "PRIVATE KEY", remedy)
-    encrypted = CredentialsError(key_file, "is encrypted", "decrypt it first: `openssl pkey -in FILE -out PLAIN`")
-
-    def refuse_password() -> str:
-        # Without this, OpenSSL asks for the password on the terminal, and a service would hang there.
-        raise encrypted
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_OPTIONAL
-    try:
-        context.load_cert_chain(certificate_file, key_file, password=refuse_password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise CredentialsError(key_file, f"is not the key of {certificate_file}", remedy) from error
-        problem = f"is damaged, or its key {key_file} is ({error.reason or error})"
-        raise CredentialsError(certificate_file, problem, remedy) from error
-    context.set_alpn_protocols(list(alpn_protocols))
-    if server_names is not None:
-        context.sni_callback = server_names.record
-    return context
-
-
 def _credentials(state_dir: Path, record: CredentialsRecord) -> Credentials:
-    return Credentials(state_dir, record.team_id, record.key_id, record.certificates_not_after_s)
+    return Credentials(
+        state_dir, record.team_id, record.key_id, record.certificates_not_after_s, record.client_not_after_s
+    )
 
 
 def _read_record(state_dir: Path) -> CredentialsRecord | None:
@@ -255,21 +232,32 @@ def _identifier() -> str:
     return "".join(secrets.choice(IDENTIFIER_ALPHABET) for _ in range(10))
 
 
-def _is_fresh(record: CredentialsRecord, now_s: float) -> bool:
-    """Tell whether the certificates serve as they are. Made under a clock that was far ahead, they are not yet valid;
-    made by an older pushrig, they may lack host names."""
-    not_before_s, not_after_s = record.certificates_not_before_s, record.certificates_not_after_s
-    return not_before_s <= now_s < not_after_s - RENEWED_BEFORE_EXPIRY_S and record.host_names == HOST_NAMES
+def _in_date(not_before_s: int, not_after_s: int, now_s: float) -> bool:
+    """Tell whether a certificate serves and will for a while. Made under a clock that was far ahead, it is not yet valid."""
+    return not_before_s <= now_s < not_after_s - RENEWED_BEFORE_EXPIRY_S
 
 
-def _make_certificates(credentials: Credentials, record: CredentialsRecord, now_s: float) -> Credentials:
+def _server_is_fresh(record: CredentialsRecord, now_s: float) -> bool:
+    """Tell whether the server's certificate serves as it is. Made by an older pushrig, it may lack host names."""
+    in_date = _in_date(record.certificates_not_before_s, record.certificates_not_after_s, now_s)
+    return in_date and record.host_names == HOST_NAMES
+
+
+def _client_is_fresh(record: CredentialsRecord, now_s: float, topics: tuple[str, ...]) -> bool:
+    in_date = _in_date(record.client_not_before_s, record.client_not_after_s, now_s)
+    return in_date and record.client_topics == topics
+
+
+# Three files cannot be replaced in one step. The record first says that they are in flux; should this process die among
+# them, the next start makes them anew instead of using a key that does not fit.
+
+
+def _make_server_certificate(state_dir: Path, record: CredentialsRecord, now_s: float) -> CredentialsRecord:
     from simulator.certificates import make_server_certificate
 
-    state_dir = credentials.state_dir
-    # Three files cannot be replaced in one step. The record first says that they are in flux; should this process die
-    # among them, the next start makes them anew instead of serving a key that does not fit.
     _write_record(state_dir, msgspec.structs.replace(record, certificates_not_after_s=CERTIFICATES_PENDING))
     made = make_server_certificate(HOST_NAMES, now_s)
+    credentials = _credentials(state_dir, record)
     write_atomically(credentials.ca_file, made.ca)
     write_atomically(credentials.server_certificate_file, made.certificate)
     write_atomically(credentials.server_key_file, made.private_key)
@@ -280,12 +268,30 @@ def _make_certificates(credentials: Credentials, record: CredentialsRecord, now_
         certificates_not_after_s=made.not_after_s,
     )
     _write_record(state_dir, complete)
-    return _credentials(state_dir, complete)
+    return complete
+
+
+def _make_client_certificate(
+    state_dir: Path, record: CredentialsRecord, now_s: float, topics: tuple[str, ...]
+) -> CredentialsRecord:
+    from simulator.certificates import make_client_certificate
+
+    _write_record(state_dir, msgspec.structs.replace(record, client_not_after_s=CERTIFICATES_PENDING))
+    made = make_client_certificate(topics, record.team_id, now_s)
+    credentials = _credentials(state_dir, record)
+    write_atomically(credentials.client_ca_file, made.ca)
+    write_atomically(credentials.client_certificate_file, made.certificate)
+    write_atomically(credentials.client_key_file, made.private_key)
+    complete = msgspec.structs.replace(
+        record, client_topics=topics, client_not_before_s=made.not_before_s, client_not_after_s=made.not_after_s
+    )
+    _write_record(state_dir, complete)
+    return complete
 
 
 def _refresh_bundle(credentials: Credentials, environ: Mapping[str, str]) -> None:
     """Write `bundle.pem` where it is missing or the system's roots, or our CA, have changed since."""
-    ca = _read(credentials.ca_file, "CERTIFICATE", REMEDY_REMOVE)
+    ca = read_pem(credentials.ca_file, "CERTIFICATE", REMEDY_REMOVE)
     system_roots = find_system_roots(environ)
     roots = b"" if system_roots is None else system_roots.read_bytes().rstrip() + b"\n"
     bundle = BUNDLE_MARK + roots + ca
@@ -294,7 +300,7 @@ def _refresh_bundle(credentials: Credentials, environ: Mapping[str, str]) -> Non
         write_atomically(path, bundle)
 
 
-def _read(path: Path, pem_label: str, remedy: str) -> bytes:
+def read_pem(path: Path, pem_label: str, remedy: str) -> bytes:
     """Return the content of a PEM file. Raises CredentialsError when there is none, or no such part in it."""
     try:
         content = path.read_bytes()

@@ -37,6 +37,9 @@ def client_environment(running: RunningSimulator) -> dict[str, str]:
         "APNS_KEY_ID": running.key_id,
         "APNS_TEAM_ID": running.team_id,
     }
+    if running.client_certificate_file is not None and running.client_key_file is not None:
+        variables["APNS_CERT_FILE"] = running.client_certificate_file
+        variables["APNS_CERT_KEY_FILE"] = running.client_key_file
     if running.cleartext_url is not None:
         variables["PUSHRIG_CLEARTEXT_URL"] = running.cleartext_url
     if running.bundle_file is not None:

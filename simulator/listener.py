@@ -1,15 +1,17 @@
 """The provider plane's sockets under asyncio: bytes of a read in, one write out. `wire` and the plane do the rest."""
 
 import asyncio
+import gc
 import ssl
 from collections.abc import Callable
 from itertools import count
 
 from simulator.apns.answer import RandomIds
+from simulator.apns.certificate import UNREADABLE, ClientCertificate, read_client_certificate
 from simulator.apns.link import Link
-from simulator.apns.plane import FIRST_SETTINGS, PAYLOAD_BYTES_KEPT_MAX, ApnsPlane
-from simulator.credentials import ServerNames
+from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, ApnsPlane, first_settings
 from simulator.devices.token_space import Environment
+from simulator.provider_tls import ServerNames
 from simulator.rig import Rig
 from wire.events import ConnectionFailed, GoawayReceived, StreamRefused, StreamReset
 from wire.server import ServerConnection
@@ -18,6 +20,9 @@ CONNECTIONS_MAX = 10_000  # open at a time; further ones are closed at once. asy
 SEND_BUFFER_BYTES_MAX = 1 << 20  # of one connection; above it nothing more is read from that client until it reads
 HANDSHAKE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
+# asyncio leaves some 300 KB in a cycle for each connection that fails (the traceback of its error holds the TLS buffers),
+# and at the pace that `serve` sets for the garbage collector hundreds of MB would gather. A look takes about a millisecond.
+CONNECTIONS_BETWEEN_COLLECTIONS = 64
 
 
 class ProviderPlane:
@@ -39,9 +44,13 @@ class ProviderPlane:
         self.connections_max = connections_max
         self.connection_numbers = count(1)
         self.open: set[ProviderConnection] = set()
+        self._accepted = 0
 
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
+        self._accepted += 1
+        if self._accepted % CONNECTIONS_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
         return ProviderConnection(self)
 
     async def listen(
@@ -66,6 +75,17 @@ class ProviderPlane:
             connection.shut_down()
 
 
+def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
+    """What the client's certificate says, which TLS has found trusted and in date; None where the client sent none."""
+    der = None if tls is None else tls.getpeercert(binary_form=True)
+    if der is None:
+        return None
+    try:
+        return read_client_certificate(der)
+    except ValueError:
+        return UNREADABLE
+
+
 class ProviderConnection(asyncio.Protocol):
     """One client."""
 
@@ -87,9 +107,9 @@ class ProviderConnection(asyncio.Protocol):
         shared.open.add(self)
         self._transport = transport
         transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES_MAX)
-        server_name = shared.server_names.name_of(transport.get_extra_info("ssl_object"))
-        self._wire = ServerConnection(FIRST_SETTINGS, body_bytes_max=PAYLOAD_BYTES_KEPT_MAX)
-        link = Link.opened(server_name, shared.environment)
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        link = Link.opened(shared.server_names.name_of(tls), shared.environment, certificate_of(tls))
+        self._wire = ServerConnection(first_settings(link), body_bytes_max=PAYLOAD_BYTES_KEPT_MAX)
         self._plane = ApnsPlane(shared.rig, self._wire, link, next(shared.connection_numbers), shared.ids)
         self._flush()
 

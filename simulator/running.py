@@ -27,7 +27,8 @@ class RunningSimulator(msgspec.Struct, frozen=True, kw_only=True):
     """What a simulator tells about itself. It carries no secret: the control token is not among it.
 
     URLs have no trailing slash. `ca_file` and `bundle_file` are None for a simulator with a certificate of the user's
-    own (`--tls-cert`), whose clients know whom to trust. `topic`: one that notifications may be sent to.
+    own (`--tls-cert`), whose clients know whom to trust; the client certificate and its key for one that trusts another CA
+    (`--client-ca`). `topic`: one that notifications may be sent to.
     """
 
     version: str
@@ -46,6 +47,8 @@ class RunningSimulator(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str
     ca_file: str | None
     bundle_file: str | None
+    client_certificate_file: str | None
+    client_key_file: str | None
     state_dir: str
     topic: str
 

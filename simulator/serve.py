@@ -19,10 +19,11 @@ from importlib.metadata import version
 
 from simulator.assembly import make_rig
 from simulator.control.security import ControlAccess
-from simulator.credentials import Credentials, ServerNames, load_or_create, server_tls_context
+from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment
 from simulator.errors import SettingsError
 from simulator.listener import ProviderPlane
+from simulator.provider_tls import ServerNames, server_tls_context
 from simulator.rig import Rig
 from simulator.running import Announcement, RunningSimulator, url_of
 from simulator.settings import ServeSettings
@@ -39,15 +40,17 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
 
     Raises ConfigurationError when ports, certificates or the state directory cannot be used.
     """
-    credentials = load_or_create(settings.state_dir, time.time())
+    credentials = load_or_create(settings.state_dir, time.time(), client_topics=settings.topics or (settings.topic,))
+    rig = make_rig(settings, credentials)
     own_certificate = settings.tls_cert is None or settings.tls_key is None
     server_names = ServerNames()
     tls = server_tls_context(
         settings.tls_cert or credentials.server_certificate_file,
         settings.tls_key or credentials.server_key_file,
+        settings.client_ca or credentials.client_ca_file,
         server_names=server_names,
+        handshake_failed=rig.counters.handshake_failed,
     )
-    rig = make_rig(settings, credentials)
     plane = ProviderPlane(rig, Environment[settings.environment.upper()], server_names, os.urandom)
     servers: list[asyncio.Server] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
@@ -146,6 +149,8 @@ def _describe(
         key_file=str(credentials.key_file),
         ca_file=str(credentials.ca_file) if own_certificate else None,
         bundle_file=str(credentials.bundle_file) if own_certificate else None,
+        client_certificate_file=str(credentials.client_certificate_file) if settings.client_ca is None else None,
+        client_key_file=str(credentials.client_key_file) if settings.client_ca is None else None,
         state_dir=str(credentials.state_dir),
         topic=settings.topic,
     )

@@ -22,6 +22,7 @@ def serve(
     state_dir: Annotated[Path | None, option("state_dir")] = None,
     tls_cert: Annotated[Path | None, option("tls_cert")] = None,
     tls_key: Annotated[Path | None, option("tls_key")] = None,
+    client_ca: Annotated[Path | None, option("client_ca")] = None,
     environment: Annotated[str | None, option("environment")] = None,
     auth: Annotated[str | None, option("auth")] = None,
     unknown_tokens: Annotated[str | None, option("unknown_tokens")] = None,

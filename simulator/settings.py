@@ -27,7 +27,7 @@ TOPIC_DEFAULT = "com.example.app"
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 HostName = Annotated[str, msgspec.Meta(min_length=1)]
 Topic = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,255}\Z")]
-BearerToken = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{8,256}\Z")]
+BearerToken = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{16,256}\Z")]
 
 EXPECTS_PORT = "a port number from 0 (picks a free one) to 65535"
 EXPECTS_HOST = "an address or host name of this machine"
@@ -59,7 +59,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         BearerToken | None,
         _row(
             "Bearer token that the control plane asks for; it asks for none unless given.",
-            "8 to 256 printable ASCII characters without spaces",
+            "16 to 256 printable ASCII characters without spaces",
         ),
     ] = None
     state_dir: Annotated[
@@ -74,6 +74,10 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         _row("Certificate chain (PEM) to show in place of pushrig's own; goes with --tls-key.", EXPECTS_PEM),
     ] = None
     tls_key: Annotated[Path | None, _row("Private key (PEM, unencrypted) of --tls-cert.", EXPECTS_PEM)] = None
+    client_ca: Annotated[
+        Path | None,
+        _row("CA certificates (PEM) to trust for client certificates in place of pushrig's own.", EXPECTS_PEM),
+    ] = None
     environment: Annotated[
         Literal["production", "sandbox"],
         _row("APNs environment of connections whose host name tells none.", "production or sandbox"),

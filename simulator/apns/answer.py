@@ -1,30 +1,20 @@
-"""An answer of APNs as header fields and body.
+"""The parts of an answer of APNs: its identifier and its body.
 
 Every answer carries `apns-id`; there is neither `content-type` nor `retry-after`, as in published captures of the real
 service. The error body is compact JSON, to be sent in one DATA frame.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from simulator.apns.reasons import Reason
-from simulator.apns.request import is_uuid
-from simulator.apns.verdict import ACCEPTED, Verdict
+from simulator.apns.verdict import Verdict
 
 IDS_PER_BLOCK: Final = 256
 """How many identifiers are made at a time: one call for random bytes serves so many answers."""
 
 BODIES: Final = {reason: b'{"reason":"%b"}' % reason.wire_name.encode() for reason in Reason}
 """The body of each rejection without a timestamp; also the debug data of a GOAWAY with that reason."""
-
-_STATUSES: Final = {reason: b"%d" % reason.status for reason in Reason}
-
-
-class Answer(NamedTuple):
-    """`fields`: `:status` first, then `apns-id`, then `apns-unique-id` for an accepted push in the sandbox."""
-
-    fields: tuple[tuple[bytes, bytes], ...]
-    body: bytes
 
 
 class RandomIds:
@@ -52,14 +42,12 @@ class RandomIds:
         ]
 
 
-def id_of_answer(verdict: Verdict, apns_id: bytes | None, ids: RandomIds) -> bytes:
-    """The `apns-id` of an answer: the request's own, in its own case, else a new one.
+def id_of_answer(apns_id: bytes | None, ids: RandomIds) -> bytes:
+    """The `apns-id` of an answer: the request's own as it came, else a new one.
 
-    A malformed one is not echoed [choice]; requests refused early have not had theirs looked at.
+    A malformed one is echoed too [choice]: clients find the notification that was refused by it.
     """
-    if apns_id is not None and (verdict is ACCEPTED or is_uuid(apns_id)):
-        return apns_id
-    return ids.draw()
+    return apns_id or ids.draw()
 
 
 def body_of(verdict: Verdict) -> bytes:
@@ -69,12 +57,3 @@ def body_of(verdict: Verdict) -> bytes:
     if verdict.timestamp_ms is None:
         return BODIES[verdict.reason]
     return b'{"reason":"%b","timestamp":%d}' % (verdict.reason.wire_name.encode(), verdict.timestamp_ms)
-
-
-def answer_to(verdict: Verdict, apns_id: bytes, unique_id: bytes | None) -> Answer:
-    """The whole answer. `apns_id`: from `id_of_answer`; `unique_id`: in the sandbox a new identifier, else None."""
-    if verdict.reason is None:
-        if unique_id is None:
-            return Answer(((b":status", b"200"), (b"apns-id", apns_id)), b"")
-        return Answer(((b":status", b"200"), (b"apns-id", apns_id), (b"apns-unique-id", unique_id)), b"")
-    return Answer(((b":status", _STATUSES[verdict.reason]), (b"apns-id", apns_id)), body_of(verdict))

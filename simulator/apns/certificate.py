@@ -27,11 +27,17 @@ class ClientCertificate:
     """What a client certificate lets its holder do.
 
     `topics`: without repetition; a single one is the default when a request names none. `environments`: as marked.
-    No mark at all fits both [choice: Apple's certificates always have one, home-made ones need not].
+    No mark at all fits both [choice: Apple's certificates always have one, home-made ones need not]. `readable`: False for
+    one that TLS trusts and `read_client_certificate` refuses; then nothing else is known of it.
     """
 
     topics: tuple[bytes, ...]
     environments: frozenset[Environment] = frozenset()
+    readable: bool = True
+
+
+UNREADABLE: Final = ClientCertificate((), readable=False)
+"""Whoever has this one gets `BadCertificate` for every request [choice: Apple says no more than "the certificate is bad"]."""
 
 
 def environment_fault(certificate: ClientCertificate | None, environment: Environment) -> Reason | None:
@@ -55,7 +61,11 @@ def read_client_certificate(der: bytes) -> ClientCertificate:
 
     certificate = x509.load_der_x509_certificate(der)
     extensions: dict[str, bytes] = {}
-    for extension in certificate.extensions:
+    try:
+        found = certificate.extensions
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(f"the extensions of the certificate cannot be read: {error}") from error
+    for extension in found:
         if isinstance(extension.value, x509.UnrecognizedExtension):
             extensions[extension.oid.dotted_string] = extension.value.value
     topics = [topic for oid in (TOPICS_OID, VOIP_TOPICS_OID) for topic in _listed_topics(extensions.get(oid, b""))]

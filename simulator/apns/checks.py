@@ -119,8 +119,11 @@ def repeated_headers(inquiry: Inquiry) -> Verdict | None:
 
 
 def credential_present(inquiry: Inquiry) -> Verdict | None:
-    """A client certificate wins; `authorization` is then ignored."""
-    if inquiry.link.certificate is not None or bearer_token(inquiry.facts.authorization) is not None:
+    """A client certificate wins; `authorization` is then ignored, also when nobody can read the certificate."""
+    certificate = inquiry.link.certificate
+    if certificate is not None:
+        return None if certificate.readable else REJECTED[Reason.BAD_CERTIFICATE]
+    if bearer_token(inquiry.facts.authorization) is not None:
         return None
     return REJECTED[Reason.MISSING_PROVIDER_TOKEN]
 

@@ -7,9 +7,10 @@ the journal and one answer. The shell hands in what one read completed and write
 from collections.abc import Sequence
 from typing import Final
 
-from simulator.apns.answer import RandomIds, body_of, id_of_answer
+from simulator.apns.answer import BODIES, RandomIds, body_of, id_of_answer
+from simulator.apns.certificate import environment_fault
 from simulator.apns.judge import judge
-from simulator.apns.link import STREAMS_BEFORE_TOKEN, Link
+from simulator.apns.link import Link
 from simulator.apns.penalty import GOAWAY_REASON, after_answer
 from simulator.apns.reasons import Reason
 from simulator.apns.request import DEVICE_PATH_PREFIX
@@ -28,14 +29,13 @@ from wire.hpack import literal_name, stateless_block, string
 from wire.request import Request
 from wire.server import ServerConnection
 
-FIRST_SETTINGS: Final = {
+_FIRST_SETTINGS: Final = {
     HEADER_TABLE_SIZE: 4_096,
-    MAX_CONCURRENT_STREAMS: STREAMS_BEFORE_TOKEN,
     INITIAL_WINDOW_SIZE: 65_535,
     MAX_FRAME_SIZE: 16_384,
     MAX_HEADER_LIST_SIZE: 8_000,
 }
-"""As seen on a certificate connection (Pushy #878, 2021), with the stream limit of a token connection."""
+"""As seen on a certificate connection (Pushy #878, 2021); the stream limit depends on the link."""
 
 STREAM_LIMIT_ABUSE_MAX: Final = 100
 """Refused streams after which a connection is ended. The text is Apple's (Pushy #356, 2016), the number ours."""
@@ -53,11 +53,19 @@ _ACCEPTED_BLOCK = stateless_block([(b":status", b"200")]) + _ID_FIELD
 _REJECTED_BLOCKS = {reason: stateless_block([(b":status", b"%d" % reason.status)]) for reason in Reason}
 
 
+def first_settings(link: Link) -> dict[int, int]:
+    """What the server's first SETTINGS say on a connection: one stream, or all of them with a client certificate."""
+    return {**_FIRST_SETTINGS, MAX_CONCURRENT_STREAMS: link.streams_max}
+
+
 class ApnsPlane:
     """One connection's side of APNs.
 
-    `link`: what the connection has shown of itself. `connection_id`: its number in the journal. `ids`: where made-up
-    apns-ids come from.
+    `connection`: made with the `first_settings` of `link`. `link`: what the connection has shown of itself. `connection_id`:
+    its number in the journal. `ids`: where made-up apns-ids come from.
+
+    A certificate of the other environment ends the connection at once. Which environment that is, SNI or the simulator's
+    default have told; no `:authority` is waited for [choice].
     """
 
     __slots__ = (
@@ -78,9 +86,11 @@ class ApnsPlane:
         self._rig = rig
         self._connection = connection
         self._ids = ids
-        self._streams_announced = STREAMS_BEFORE_TOKEN
+        self._streams_announced = link.streams_max
         self._refused_streams = 0
-        self._announce_streams()  # a certificate opens all streams at once
+        fault = environment_fault(link.certificate, link.environment)
+        if fault is not None:
+            self.end(ErrorCode.NO_ERROR, BODIES[fault])
 
     def answer(self, requests: Sequence[Request]) -> None:
         """Judge, count and answer the requests of one read, in their order."""
@@ -103,7 +113,9 @@ class ApnsPlane:
                 accept(device[1], device[2])
             if apns_id is None:
                 apns_id = ids.draw()
-            if not link.authenticated or self._streams_announced != link.streams_max:
+            if link.penalty.points and apns.penalty_rules is not None:
+                link.penalty = after_answer(link.penalty, verdict, apns.penalty_rules)
+            if self._streams_announced != link.streams_max:
                 self._announce_streams()
             block = _ACCEPTED_BLOCK + apns_id
             if link.environment is Environment.SANDBOX:
@@ -124,8 +136,6 @@ class ApnsPlane:
                     request.stream_id,
                 )
             )
-            if link.penalty.points and apns.penalty_rules is not None:
-                link.penalty = after_answer(link.penalty, verdict, apns.penalty_rules)
         counters = rig.counters
         counters.notifications += len(requests)
         counters.streams += len(requests)
@@ -144,7 +154,7 @@ class ApnsPlane:
         if rules is not None:
             link.penalty = after_answer(link.penalty, verdict, rules)
         self._announce_streams()
-        apns_id = id_of_answer(verdict, request.varying[1], self._ids)
+        apns_id = id_of_answer(request.varying[1], self._ids)
         block = _REJECTED_BLOCKS[reason] + literal_name(b"apns-id") + string(apns_id)
         self._connection.answer(request.stream_id, block, body_of(verdict))
         rig.journal.append(
@@ -163,7 +173,7 @@ class ApnsPlane:
             )
         )
         if rules is not None and link.penalty.closes(rules) and not self.closing:
-            self.end(ErrorCode.ENHANCE_YOUR_CALM, b'{"reason":"%b"}' % GOAWAY_REASON.wire_name.encode())
+            self.end(ErrorCode.ENHANCE_YOUR_CALM, BODIES[GOAWAY_REASON])
 
     def _announce_streams(self) -> None:
         """Tell the client its stream limit when that has changed; ahead of the answer that changed it."""
@@ -182,7 +192,7 @@ class ApnsPlane:
     def stream_refused(self) -> None:
         """A stream over the limit was refused: tolerated for a while."""
         self._refused_streams += 1
-        if self._refused_streams == STREAM_LIMIT_ABUSE_MAX:
+        if self._refused_streams >= STREAM_LIMIT_ABUSE_MAX and not self.closing:
             self.end(ErrorCode.ENHANCE_YOUR_CALM, STREAM_LIMIT_ABUSE_TEXT)
 
     def end(self, code: int, debug: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.apns.certificate import ClientCertificate
+from simulator.apns.certificate import UNREADABLE, ClientCertificate
 from simulator.apns.judge import ACCEPTED, CHECKS, Needs, Verdict
 from simulator.apns.link import Link
 from simulator.apns.reasons import Reason
@@ -69,6 +69,11 @@ def _certificate_of_sandbox(bench: Bench, push: Push) -> Push:
     return push
 
 
+def _certificate_unreadable(bench: Bench, push: Push) -> Push:
+    bench.link = Link.opened("api.push.apple.com", Environment.PRODUCTION, UNREADABLE)
+    return push
+
+
 def _bound_elsewhere(bench: Bench, push: Push) -> Push:
     assert bench.judge(Push().with_token(jwt(key_id=OTHER_KEY_ID))) is ACCEPTED
     return push
@@ -110,6 +115,7 @@ FAULTS = (
     Fault("5", Reason.MISSING_PROVIDER_TOKEN, "authorization", _of(authorization=b""), "empty"),
     Fault("5", Reason.MISSING_PROVIDER_TOKEN, "authorization", _of(authorization=b"bearer "), "bearer alone"),
     Fault("5", Reason.MISSING_PROVIDER_TOKEN, "authorization", _of(authorization=b"basic eHg6eQ=="), "basic"),
+    Fault("5", Reason.BAD_CERTIFICATE, "certificate", _certificate_unreadable),
     Fault("6", Reason.INVALID_PROVIDER_TOKEN, "authorization", _of(authorization=b"bearer x")),
     Fault("6", Reason.INVALID_PROVIDER_TOKEN, "authorization", _token(key_id=UNKNOWN_KEY_ID), "unknown key"),
     Fault("6", Reason.INVALID_PROVIDER_TOKEN, "authorization", _token(private_key=OTHER_PRIVATE_KEY), "signature"),
@@ -158,7 +164,6 @@ FAULTS = (
 
 NOT_ANSWERED_BY_THE_JUDGE = {
     Reason.IDLE_TIMEOUT,  # debug data of a GOAWAY
-    Reason.BAD_CERTIFICATE,  # refused by TLS
     Reason.FORBIDDEN,  # no documented case
     Reason.BAD_ENVIRONMENT_KEY_ID_IN_TOKEN,  # behind a switch, tested with it
 }

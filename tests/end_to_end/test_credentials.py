@@ -13,8 +13,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from simulator.certificates import CLOCK_SKEW_ALLOWED, VALIDITY, make_server_certificate
+from simulator.apns.certificate import CERTIFICATE_TOPICS_MAX, ClientCertificate, read_client_certificate
+from simulator.apns.push_types import bundle_id
+from simulator.certificates import (
+    CLIENT_TOPICS_BYTES_MAX,
+    CLOCK_SKEW_ALLOWED,
+    VALIDITY,
+    make_client_certificate,
+    make_server_certificate,
+)
 from simulator.credentials import (
     BUNDLE_MARK,
     HOST_NAMES,
@@ -23,19 +32,28 @@ from simulator.credentials import (
     find_system_roots,
     load_or_create,
     read_credentials,
-    server_tls_context,
 )
+from simulator.devices.token_space import Environment
 from simulator.errors import CredentialsError
+from simulator.provider_tls import server_tls_context
 
 ROOT = Path(__file__).parents[2]
 NOW_S = 1_790_000_000.0
-FILES = ("ca.pem", "bundle.pem", "server.pem", "server.key", "credentials.json")
+CLIENT_FILES = ("client-ca.pem", "client.pem", "client.key")
+SERVER_FILES = ("ca.pem", "server.pem", "server.key")
+FILES = (*SERVER_FILES, *CLIENT_FILES, "bundle.pem", "credentials.json")
 
 
 @pytest.fixture
 def credentials(tmp_path: Path) -> Credentials:
     """Credentials made at NOW_S."""
     return load_or_create(tmp_path / "state", NOW_S, {})
+
+
+def _tls(credentials: Credentials) -> ssl.SSLContext:
+    return server_tls_context(
+        credentials.server_certificate_file, credentials.server_key_file, credentials.client_ca_file
+    )
 
 
 def _contents(credentials: Credentials) -> dict[str, bytes]:
@@ -67,9 +85,10 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
 def test_a_start_with_everything_in_place_does_without_cryptography(credentials: Credentials) -> None:
     program = (
         "import sys, pathlib\n"
-        "from simulator.credentials import load_or_create, server_tls_context\n"
+        "from simulator.credentials import load_or_create\n"
+        "from simulator.provider_tls import server_tls_context\n"
         f"made = load_or_create(pathlib.Path({str(credentials.state_dir)!r}), {NOW_S})\n"
-        "server_tls_context(made.server_certificate_file, made.server_key_file)\n"
+        "server_tls_context(made.server_certificate_file, made.server_key_file, made.client_ca_file)\n"
         "assert 'cryptography' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
@@ -78,12 +97,13 @@ def test_a_start_with_everything_in_place_does_without_cryptography(credentials:
 def test_parallel_first_starts_agree(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from simulator.credentials import load_or_create, server_tls_context\n"
+        "from simulator.credentials import load_or_create\n"
+        "from simulator.provider_tls import server_tls_context\n"
         "import simulator.certificates\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
         f"made = load_or_create(pathlib.Path({str(tmp_path / 'state')!r}), {NOW_S})\n"
-        "server_tls_context(made.server_certificate_file, made.server_key_file)\n"
+        "server_tls_context(made.server_certificate_file, made.server_key_file, made.client_ca_file)\n"
         "made.public_key()\n"
         "print(made.key_id, hash(made.ca_file.read_bytes()), hash(made.bundle_file.read_bytes()))\n"
     )
@@ -152,7 +172,7 @@ def test_damage_inside_the_pem_is_found_when_the_file_is_used(credentials: Crede
     with pytest.raises(CredentialsError, match="AuthKey"):
         credentials.public_key()
     with pytest.raises(CredentialsError, match=r"server\.pem"):
-        server_tls_context(credentials.server_certificate_file, credentials.server_key_file)
+        _tls(credentials)
 
 
 @pytest.mark.parametrize(
@@ -235,12 +255,90 @@ def test_a_start_killed_between_certificate_and_key_is_mended_by_the_next(
         patch.setattr("simulator.credentials.write_atomically", write_until_the_key)
         load_or_create(credentials.state_dir, due_s, {})
     with pytest.raises(CredentialsError, match="is not the key of"):
-        server_tls_context(credentials.server_certificate_file, credentials.server_key_file)
+        _tls(credentials)
     mended = load_or_create(credentials.state_dir, due_s, {})
-    server_tls_context(mended.server_certificate_file, mended.server_key_file)
+    _tls(mended)
+
+
+def test_a_start_killed_between_the_files_of_the_client_is_mended_by_the_next(
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    def write_until_the_key(path: Path, content: bytes, mode: int = 0o600) -> None:
+        if path.name == "client.key":
+            raise KilledError
+        path.write_bytes(content)
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr("simulator.credentials.write_atomically", write_until_the_key)
+        load_or_create(credentials.state_dir, NOW_S, {}, client_topics=("com.example.other",))
+    mended = load_or_create(credentials.state_dir, NOW_S, {}, client_topics=("com.example.other",))
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(mended.client_certificate_file, mended.client_key_file)
+
+
+def test_other_topics_make_another_client_certificate_and_leave_the_server_alone(credentials: Credentials) -> None:
+    before = _contents(credentials)
+    for topics in (("com.example.other",), ("com.example.other", "com.example.app")):
+        changed = load_or_create(credentials.state_dir, NOW_S, {}, client_topics=topics)
+        after = _contents(changed)
+        assert all(after[name] == before[name] for name in (*SERVER_FILES, "bundle.pem", credentials.key_file.name))
+        assert all(after[name] != before[name] for name in CLIENT_FILES)
+        assert _read(changed).topics[0] == b"com.example.other"
+        assert load_or_create(credentials.state_dir, NOW_S, {}, client_topics=topics) == changed
+        assert _contents(changed) == after
+        before = after
+
+
+def test_a_state_directory_from_before_client_certificates_gets_one(credentials: Credentials) -> None:
+    path = credentials.state_dir / "credentials.json"
+    record = {name: value for name, value in json.loads(path.read_text()).items() if not name.startswith("client_")}
+    path.write_text(json.dumps(record))
+    for name in CLIENT_FILES:
+        (credentials.state_dir / name).unlink()
+    before = _contents(credentials)
+    load_or_create(credentials.state_dir, NOW_S, {})
+    after = _contents(credentials)
+    assert all(after[name] == before[name] for name in SERVER_FILES)
+    assert set(CLIENT_FILES) <= set(after)
 
 
 # ---- What the certificates say
+
+
+def _read(credentials: Credentials) -> ClientCertificate:
+    return read_client_certificate(ssl.PEM_cert_to_DER_cert(credentials.client_certificate_file.read_text()))
+
+
+def test_the_client_certificate_is_universal(credentials: Credentials) -> None:
+    read = _read(credentials)
+    assert read.environments == frozenset(Environment)
+    assert read.topics[:3] == (b"com.example.app", b"com.example.app.voip", b"com.example.app.complication")
+    # What Apple keeps to provider tokens is not among them.
+    assert not any(topic.endswith((b".location-query", b".push-type.liveactivity")) for topic in read.topics)
+    subject = x509.load_pem_x509_certificate(credentials.client_certificate_file.read_bytes()).subject
+    assert subject.get_attributes_for_oid(NameOID.USER_ID)[0].value == "com.example.app"
+    assert subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)[0].value == credentials.team_id
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [
+        ("com.example.app.voip", "com.example.app"),  # suffixed, and of one bundle id
+        (".voip",),
+        ("x" * 255,),
+        tuple(f"com.example.app{number}" for number in range(10_000)),
+        tuple(f"{number:03}" + "x" * 252 for number in range(400)),
+    ],
+)
+def test_any_topics_that_the_settings_take_go_into_a_certificate_that_can_be_read(topics: tuple[str, ...]) -> None:
+    made = make_client_certificate(topics, "TEAM000001", NOW_S)
+    der = ssl.PEM_cert_to_DER_cert(made.certificate.decode())
+    read = read_client_certificate(der)
+    assert 1 <= len(read.topics) <= CERTIFICATE_TOPICS_MAX
+    assert len(der) < CLIENT_TOPICS_BYTES_MAX + 2_000
+    assert bundle_id(topics[0].encode()) in read.topics or topics[0].encode() in read.topics
 
 
 def test_the_ca_is_limited_to_this_machine_and_the_providers(credentials: Credentials) -> None:
@@ -252,23 +350,39 @@ def test_the_ca_is_limited_to_this_machine_and_the_providers(credentials: Creden
     assert permitted == {*HOST_NAMES, "127.0.0.0/8", "::1/128"}
 
 
-def test_the_ca_key_is_nowhere_in_the_directory(credentials: Credentials) -> None:
-    ca = x509.load_pem_x509_certificate(credentials.ca_file.read_bytes()).public_key()
+def test_the_keys_of_the_cas_are_nowhere_in_the_directory(credentials: Credentials) -> None:
+    cas = [
+        x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+        for path in (credentials.ca_file, credentials.client_ca_file)
+    ]
     keys = [
         serialization.load_pem_private_key(content, None).public_key()
         for content in _contents(credentials).values()
         if b"PRIVATE KEY" in content
     ]
-    assert len(keys) == 2
-    assert ca not in keys
+    assert len(keys) == 3
+    assert not any(ca in keys for ca in cas)
 
 
 def test_validity_is_what_apple_allows_and_starts_before_now(credentials: Credentials) -> None:
-    for path in (credentials.ca_file, credentials.server_certificate_file):
+    for path in (
+        credentials.ca_file,
+        credentials.server_certificate_file,
+        credentials.client_ca_file,
+        credentials.client_certificate_file,
+    ):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == VALIDITY
         assert certificate.not_valid_before_utc.timestamp() == NOW_S - CLOCK_SKEW_ALLOWED.total_seconds()
         assert certificate.not_valid_after_utc.timestamp() == credentials.certificates_not_after_s
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
+def test_openssl_strict_accepts_the_client_certificate_for_clients_alone(credentials: Credentials) -> None:
+    command = ["openssl", "verify", "-x509_strict", "-attime", str(int(NOW_S)), "-purpose"]
+    files = ["-CAfile", str(credentials.client_ca_file), str(credentials.client_certificate_file)]
+    subprocess.run([*command, "sslclient", *files], check=True, capture_output=True)
+    assert subprocess.run([*command, "sslserver", *files], capture_output=True).returncode != 0
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")

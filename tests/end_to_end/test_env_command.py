@@ -42,6 +42,8 @@ def running(tmp_path: Path) -> RunningSimulator:
         key_file=str(state_dir / "AuthKey_KEY0000000.p8"),
         ca_file=str(state_dir / "ca.pem"),
         bundle_file=str(state_dir / "bundle.pem"),
+        client_certificate_file=str(state_dir / "client.pem"),
+        client_key_file=str(state_dir / "client.key"),
         state_dir=str(state_dir),
         topic="com.example.app",
     )
@@ -160,12 +162,19 @@ def test_the_environment_points_common_clients_at_the_simulator(running: Running
         "APNS_KEY_FILE": running.key_file,
         "APNS_KEY_ID": "KEY0000000",
         "APNS_TEAM_ID": "TEAM000000",
+        "APNS_CERT_FILE": running.client_certificate_file,
+        "APNS_CERT_KEY_FILE": running.client_key_file,
     }
 
 
 def test_a_certificate_of_the_users_own_leaves_the_trust_store_alone(running: RunningSimulator) -> None:
     variables = client_environment(msgspec.structs.replace(running, ca_file=None, bundle_file=None))
     assert not {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} & set(variables)
+
+
+def test_a_client_ca_of_the_users_own_leaves_them_to_find_their_certificates(running: RunningSimulator) -> None:
+    theirs = msgspec.structs.replace(running, client_certificate_file=None, client_key_file=None)
+    assert not {"APNS_CERT_FILE", "APNS_CERT_KEY_FILE"} & set(client_environment(theirs))
 
 
 def test_a_cleartext_port_is_exported(running: RunningSimulator) -> None:

@@ -54,13 +54,14 @@ SPOILED: list[tuple[str, object]] = [
     ("control_host", ""),
     ("control_port", -1),
     ("control_token", "short"),
-    ("control_token", "with a space"),
-    ("control_token", "12345678\n"),
+    ("control_token", "with a space among it"),
+    ("control_token", "1234567890123456\n"),
     ("state_dir", ""),
     ("state_dir", "a\0b"),
     ("state_dir", "~no-such-user-here/x"),
     ("tls_cert", ""),
     ("tls_key", 1),
+    ("client_ca", ""),
     ("environment", "development"),
     ("auth", "Strict"),
     ("provider_token_update_interval_s", 3_601),
@@ -126,7 +127,7 @@ def test_options_that_do_not_go_together_are_refused(flags: dict[str, object], n
 
 
 def test_a_control_token_opens_the_control_plane_to_other_machines() -> None:
-    assert merge({"control_host": "0.0.0.0", "control_token": "x" * 8}).control_host == "0.0.0.0"
+    assert merge({"control_host": "0.0.0.0", "control_token": "x" * 16}).control_host == "0.0.0.0"
 
 
 def test_free_ports_do_not_collide() -> None:
