@@ -80,7 +80,8 @@ class RigProcess:
         if state_dir is None:
             temporary = tempfile.TemporaryDirectory(prefix="pushrig-", ignore_cleanup_errors=True)
             state_dir = Path(self._held.enter_context(temporary))
-        complaints = self._held.enter_context(tempfile.TemporaryFile())
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        self._held.callback(complaints.close)
         ports = ("--port", "0", "--control-port", "0", "--state-dir", str(state_dir))
         self._process = process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-P", "-m", "pushrig", "serve", *ports, *self._options],

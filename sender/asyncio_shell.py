@@ -1,33 +1,24 @@
-"""The sender under asyncio: sockets, timers and the exchange with the store. It moves bytes; `Delivery` and `Lane` decide."""
+"""The sender under asyncio: sockets, timers and the exchange with the store.
+
+It moves bytes; `Run`, `Delivery` and `Lane` decide.
+"""
 
 import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from sender.delivery import Delivery
 from sender.lane import Lane
-from sender.pace import catch_up, pace
-from sender.pool import Endpoint, PoolOptions, reconnect_pause_s
-from sender.store.records import Exchange, Outcome
+from sender.pool import Endpoint, PoolOptions
+from sender.run import BATCH_MAX, TICK_S, UNCOMMITTED_MAX, Pacer, Run, Seat, Source, Wanted
+from sender.store.records import Exchange
 
-TICK_S = 0.05
-# Claimed, with the result not yet stored: what may arrive twice after a `kill -9` (see docs/architecture.md).
-UNCOMMITTED_MAX = 4_096
-# A batch is what one exchange claims at most; smaller ones cost more transactions, larger ones leave the wire idle.
-BATCH_MAX = 1_024
-# So many results make an exchange worth its transaction; fewer are stored with the next tick.
-OUTCOMES_WORTH_STORING = 512
+__all__ = ["BATCH_MAX", "TICK_S", "UNCOMMITTED_MAX", "AsyncioRun", "Source", "run_until_done"]
 
-
-class Source(Protocol):
-    """Where notifications come from and results go: the device store's campaign, or a population in memory."""
-
-    def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
-        """Take results and claim up to `want` notifications, in one transaction."""
+WRITE_BUFFER_BYTES = 1 << 18  # unsent bytes of a connection, above which it takes no more notifications
 
 
 class _LaneProtocol(asyncio.Protocol):
@@ -44,7 +35,7 @@ class _LaneProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        transport.set_write_buffer_limits(high=1 << 18)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self.run.protocols.append(self)
         self.flush()
 
@@ -52,7 +43,7 @@ class _LaneProtocol(asyncio.Protocol):
         now_s = self.run.now()
         self.lane.received(data, now_s)
         self.run.pump(self, now_s)
-        self.run.consider_exchange()
+        self.run.exchange_after_read(now_s)
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -65,10 +56,11 @@ class _LaneProtocol(asyncio.Protocol):
         self.run.protocols.remove(self)
         if exc is not None and not self.lane.why:
             self.lane.why = str(exc) or type(exc).__name__
-        self.lane.lost(self.run.now())
+        now_s = self.run.now()
+        self.lane.lost(now_s)
         if not self.closed.done():
             self.closed.set_result(None)
-        self.run.consider_exchange()
+        self.run.exchange_after_read(now_s)
 
     def flush(self) -> None:
         data = self.lane.data_to_send()
@@ -104,18 +96,19 @@ class AsyncioRun:
         self.now = now
         self.protocols: list[_LaneProtocol] = []
         self.loop: asyncio.AbstractEventLoop
-        self.last_error = ""
         self._source = source
         self._tls = tls
         self._draw = draw
         self._rate_per_s = rate_per_s
         self._on_progress = on_progress
-        self._paced = 0
-        self._exhausted = False
-        self._next_retry_at_ms: int | None = None
-        self._exchanging = False
+        self._run: Run
         self._done: asyncio.Future[None]
         self._store_thread: ThreadPoolExecutor
+
+    @property
+    def last_error(self) -> str:
+        """Why the last connection was not opened, or ended; "" while none has failed."""
+        return self._run.last_error
 
     async def run(self) -> None:
         """Send until nothing is left, the campaign stops, or the provider stays silent for `stall_timeout_s`.
@@ -124,9 +117,10 @@ class AsyncioRun:
         """
         self.loop = asyncio.get_running_loop()
         self._done = self.loop.create_future()
-        self._started_at_s = self._claimed_since_s = self.now()
+        now_s = self.now()
+        self._run = Run(self.delivery, self.endpoint, self.pool, Pacer(self._rate_per_s, now_s), now_s)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as self._store_thread:
-            self.consider_exchange()
+            self.exchange_after_read(now_s)
             tasks = [asyncio.create_task(self._keep_connected()) for _ in range(self.pool.connections)]
             tasks.append(asyncio.create_task(self._tick()))
             try:
@@ -145,12 +139,12 @@ class AsyncioRun:
     # Connections.
 
     async def _keep_connected(self) -> None:
-        failures = 0
+        seat = Seat(self._run)
         while True:
-            if self._idle():
+            if self._run.idle:
                 await asyncio.sleep(TICK_S)
                 continue
-            await asyncio.sleep(reconnect_pause_s(failures, self.pool, self._draw()))
+            await asyncio.sleep(seat.pause_s(self._draw()))
             try:
                 async with asyncio.timeout(self.pool.connect_timeout_s):
                     _, protocol = await self.loop.create_connection(
@@ -161,112 +155,66 @@ class AsyncioRun:
                         server_hostname=self.endpoint.host if self._tls is not None else None,
                     )
             except ssl.SSLCertVerificationError as error:
-                # Not a matter of time: every further attempt would end the same way.
-                self.delivery.stop(
-                    f"the certificate of {self.endpoint.authority} is not trusted: {error.verify_message}"
-                )
-                failures += 1
+                seat.not_trusted(error.verify_message)
                 continue
             except (OSError, TimeoutError) as error:
-                failures += 1
-                self.last_error = str(error) or f"no connection within {self.pool.connect_timeout_s:g} s"
+                seat.not_connected(str(error))
                 continue
             await protocol.closed
-            self.last_error = protocol.lane.why or self.last_error
-            failures = 0 if protocol.lane.answered else failures + 1
-
-    def _idle(self) -> bool:
-        """No connection is worth opening now: everything claimed is under way, or waits for its time."""
-        return not self.delivery.ready or self.delivery.stopped is not None
+            seat.closed(protocol.lane)
 
     def pump(self, protocol: _LaneProtocol, now_s: float) -> None:
         """Let one lane take what it can, and write once."""
-        if not protocol.paused and self.delivery.ready:
-            allowance, _ = pace(now_s - self._started_at_s, self._paced, self._rate_per_s)
-            if allowance > 0:
-                self._paced += protocol.lane.fill(now_s, allowance)
+        if not protocol.paused:
+            self._run.fill(protocol.lane, now_s)
         protocol.flush()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             now_s = self.now()
-            self._paced = catch_up(now_s - self._started_at_s, self._paced, self._rate_per_s)
+            self._run.tick(now_s)
             for protocol in list(self.protocols):
-                lane = protocol.lane
-                alive = lane.tick(now_s)
-                if not lane.connection.settings_received:
-                    alive = now_s - protocol.opened_at_s < self.pool.settings_timeout_s
-                    lane.why = lane.why or ("" if alive else "no SETTINGS from the server")
-                if not alive:
-                    protocol.transport.abort()
-                else:
+                if self._run.look_after(protocol.lane, protocol.opened_at_s, now_s):
                     self.pump(protocol, now_s)
-            self._watch_for_stall(now_s)
-            self._exchange_if(len(self.delivery.outcomes) > 0 or self._retry_due(now_s) or self._nothing_claimed())
+                else:
+                    protocol.transport.abort()
+            if self._run.stalled(now_s):
+                for protocol in list(self.protocols):
+                    protocol.transport.abort()
+            self._exchange(self._run.exchange_at_tick(now_s))
             self._on_progress()
-
-    def _watch_for_stall(self, now_s: float) -> None:
-        silent_since_s = max(self.delivery.last_answer_at_s or 0.0, self._claimed_since_s)
-        if self.delivery.claimed and now_s - silent_since_s > self.pool.stall_timeout_s:
-            why = f"; the last error was: {self.last_error}" if self.last_error else ""
-            self.delivery.stop(f"no answer from {self.endpoint.authority} for {self.pool.stall_timeout_s:g} s{why}")
-            for protocol in list(self.protocols):
-                protocol.transport.abort()
 
     # The store.
 
-    def consider_exchange(self) -> None:
+    def exchange_after_read(self, now_s: float) -> None:
         """Exchange with the store when it is worth a transaction."""
-        delivery = self.delivery
-        want = 0 if self._exhausted or delivery.stopped is not None else UNCOMMITTED_MAX - delivery.claimed
-        self._exchange_if(
-            len(delivery.outcomes) >= OUTCOMES_WORTH_STORING or (want >= BATCH_MAX and len(delivery.ready) < BATCH_MAX)
-        )
+        self._exchange(self._run.exchange_after_read(now_s))
 
-    def _nothing_claimed(self) -> bool:
-        return not self.delivery.claimed and self._next_retry_at_ms is None
-
-    def _retry_due(self, now_s: float) -> bool:
-        return self._next_retry_at_ms is not None and now_s * 1000 >= self._next_retry_at_ms
-
-    def _exchange_if(self, worthwhile: bool) -> None:
-        if not worthwhile or self._exchanging or self._done.done():
+    def _exchange(self, wanted: Wanted | None) -> None:
+        if wanted is None:
             return
-        self._exchanging = True
-        delivery, now_s = self.delivery, self.now()
-        if delivery.stopped is not None:
-            delivery.give_up_ready(now_s)
-        outcomes = delivery.take_outcomes()
-        # Nothing that is being stored counts as stored yet.
-        room = UNCOMMITTED_MAX - delivery.claimed - len(outcomes)
-        want = min(BATCH_MAX, room) if delivery.stopped is None else 0
-        future = self._store_thread.submit(self._source.exchange, outcomes, max(0, want), int(now_s * 1000))
+        future = self._store_thread.submit(self._source.exchange, *wanted)
         future.add_done_callback(
             lambda done: self.loop.call_soon_threadsafe(self._exchanged, done.result, done.exception)
         )
 
     def _exchanged(self, result: Callable[[], Exchange], exception: Callable[[], BaseException | None]) -> None:
-        self._exchanging = False
         error = exception()
         if error is not None:
+            self._run.exchange_failed()
             if not self._done.done():
                 self._done.set_exception(error)
             return
-        exchange = result()
-        delivery = self.delivery
-        if not delivery.claimed:
-            self._claimed_since_s = self.now()  # silence counts only while there is something to answer
-        delivery.add(exchange.due)
-        self._exhausted, self._next_retry_at_ms = exchange.exhausted, exchange.next_retry_at_ms
         now_s = self.now()
+        self._run.exchanged(result(), now_s)
         for protocol in list(self.protocols):
             self.pump(protocol, now_s)
-        finished = exchange.exhausted or delivery.stopped is not None
-        if finished and not delivery.claimed and not self._done.done():
-            self._done.set_result(None)
+        if self._run.end_if_done():
+            if not self._done.done():
+                self._done.set_result(None)
             return
-        self.consider_exchange()
+        self.exchange_after_read(now_s)
 
 
 async def run_until_done(run: AsyncioRun) -> None:

@@ -35,11 +35,22 @@ _TOO_LARGE = Refusal("PayloadTooLarge")
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """A client certificate, chain included, and its private key, unencrypted; PEM. `key`: None when both are in one file."""
+
+    certificate: Path
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignOptions:
     """What to send to whom.
 
     `payload`: JSON of the notification, maybe with placeholders. `name`: a campaign that was interrupted is resumed under its
-    name. `key_file`: the provider token's private key. `ca_file`: trusted instead of the system's roots, None for those.
+    name. `key_file`: the provider token's private key; it and its ids stay out where there is a `certificate`. `ca_file`:
+    trusted instead of the system's roots, None for those.
+
+    Raises SenderConfigurationError for none or two of key and certificate, and a certificate without TLS.
     """
 
     store: Path
@@ -47,14 +58,21 @@ class CampaignOptions:
     payload: bytes
     apns: ApnsOptions
     endpoint: Endpoint
-    key_file: Path
-    key_id: str
-    team_id: str
+    key_file: Path | None = None
+    key_id: str = ""
+    team_id: str = ""
+    certificate: CertificateFiles | None = None
     segment: str = ""
     ca_file: Path | None = None
     rate_per_s: float = 0.0
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     pool: PoolOptions = field(default_factory=PoolOptions)
+
+    def __post_init__(self) -> None:
+        if (self.key_file is None) is (self.certificate is None):
+            raise SenderConfigurationError("a campaign needs either a provider token's key or a client certificate")
+        if self.certificate is not None and not self.endpoint.tls:
+            raise SenderConfigurationError("a client certificate is shown in TLS: the endpoint must be https://")
 
 
 class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +156,10 @@ def run_campaign(
         segment = parse_segment(options.segment)
     except (TemplateError, SegmentError) as error:
         raise SenderConfigurationError(str(error)) from None
-    provider_token = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
-    tls = client_tls(options.endpoint, options.ca_file)
+    provider_token = None
+    if options.key_file is not None:
+        provider_token = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
+    tls = client_tls(options.endpoint, options.ca_file, options.certificate)
     with DeviceStore.open(options.store) as store:
         campaign = store.begin_campaign(
             options.name,
@@ -155,8 +175,8 @@ def run_campaign(
             options.apns,
             campaign_key=campaign.key,
             render=_renderer(template, options.apns),
-            authorization=provider_token.text,
-            renew=provider_token.renew,
+            authorization=None if provider_token is None else provider_token.text,
+            renew=None if provider_token is None else provider_token.renew,
             draw=draw,
             policy=options.policy,
         )
@@ -202,8 +222,10 @@ def _renderer(template: Template, apns: ApnsOptions) -> Callable[[bytes], bytes 
     return render
 
 
-def client_tls(endpoint: Endpoint, ca_file: Path | None) -> ssl.SSLContext | None:
-    """The TLS context for an endpoint, None for clear text. Raises SenderConfigurationError for an unusable CA file."""
+def client_tls(
+    endpoint: Endpoint, ca_file: Path | None, certificate: CertificateFiles | None = None
+) -> ssl.SSLContext | None:
+    """The TLS context for an endpoint, None for clear text. Raises SenderConfigurationError for files that cannot be used."""
     if not endpoint.tls:
         return None
     try:
@@ -211,7 +233,39 @@ def client_tls(endpoint: Endpoint, ca_file: Path | None) -> ssl.SSLContext | Non
     except (OSError, ssl.SSLError) as error:
         raise SenderConfigurationError(f"the CA file {ca_file} cannot be used: {error}") from None
     context.set_alpn_protocols(["h2"])
+    if certificate is not None:
+        _show_certificate(context, certificate)
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:
+    key_file = files.key or files.certificate
+    for path, part, remedy in (
+        (files.certificate, b"CERTIFICATE-----", "give the certificate in PEM with --cert-file"),
+        (key_file, b"PRIVATE KEY-----", "give the key in PEM with --cert-key-file"),
+    ):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise SenderConfigurationError(f"cannot read {path}: {error.strerror}") from None
+        if part not in content:
+            raise SenderConfigurationError(f"{path} holds no {part.decode().strip('-').lower()}; {remedy}")
+    encrypted = SenderConfigurationError(f"the private key in {key_file} is encrypted; decrypt it first")
+
+    def refuse_password() -> str:
+        # Without this, OpenSSL asks on the terminal.
+        raise encrypted
+
+    try:
+        context.load_cert_chain(files.certificate, key_file, password=refuse_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise SenderConfigurationError(
+                f"{key_file} is not the key of the certificate {files.certificate}"
+            ) from None
+        raise SenderConfigurationError(
+            f"the client certificate {files.certificate} or its key {key_file} is damaged ({error.reason or error})"
+        ) from None
 
 
 def _run_timed(run: AsyncioRun) -> float:

@@ -21,7 +21,8 @@ STATUS_OF_NO_ANSWER = 0
 class Counts:
     """What a run has done so far. `sent` counts transmissions, `accepted` and `rejected` notifications.
 
-    `latency_ms`: whole milliseconds from sending to answer -> answers.
+    `latency_ms`: whole milliseconds from sending to answer -> answers. `latency_not_final_ms`: those of them that did not
+    settle their notification, which was sent again, rested, or was given up.
     """
 
     sent: int = 0
@@ -33,6 +34,7 @@ class Counts:
     connections_lost: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     latency_ms: Counter[int] = field(default_factory=Counter)
+    latency_not_final_ms: Counter[int] = field(default_factory=Counter)
 
 
 class Delivery:

@@ -17,6 +17,7 @@ from wire.errors import ErrorCode, code_name
 from wire.events import ConnectionFailed, GoawayReceived, PingAcknowledged, StreamReset
 
 _ACCEPTED = State.ACCEPTED
+_FINAL = (Action.REJECT, Action.INVALIDATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,19 @@ class Lane:
             if entry is None:
                 continue  # timed out before
             due, sent_at_s = entry
-            latency_ms[int((now_s - sent_at_s) * 1000)] += 1
+            latency = int((now_s - sent_at_s) * 1000)
+            latency_ms[latency] += 1
             head = response.head
             if head.memo is None:
                 head.memo = head.value(b":status")
             if head.memo == b"200":
                 accepted += 1
                 append(Outcome(due[0], _ACCEPTED, 200, "", due[3] + 1, now_ms, 0, 0))
-            elif delivery.settle(due, read_answer(response), self._token or b"", now_s) is Action.MOVE:
+                continue
+            action = delivery.settle(due, read_answer(response), self._token or b"", now_s)
+            if action not in _FINAL:
+                delivery.counts.latency_not_final_ms[latency] += 1
+            if action is Action.MOVE:
                 self.drain("the provider is shutting this connection")
         if responses:
             self.answered += len(responses)

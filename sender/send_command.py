@@ -17,6 +17,7 @@ INTERRUPTED = "interrupted"
 
 
 def send(
+    context: typer.Context,
     store: Annotated[
         Path, typer.Option("--store", metavar="FILE", help="Device store, made by `pushrig import` or `tokens`.")
     ],
@@ -36,11 +37,31 @@ def send(
         ),
     ],
     key_file: Annotated[
-        Path,
+        Path | None,
         typer.Option("--key-file", envvar="APNS_KEY_FILE", metavar="FILE", help="Private key, AuthKey_<KEYID>.p8."),
-    ],
-    key_id: Annotated[str, typer.Option("--key-id", envvar="APNS_KEY_ID", help="Id of that key.")],
-    team_id: Annotated[str, typer.Option("--team-id", envvar="APNS_TEAM_ID", help="Id of the team it belongs to.")],
+    ] = None,
+    key_id: Annotated[str | None, typer.Option("--key-id", envvar="APNS_KEY_ID", help="Id of that key.")] = None,
+    team_id: Annotated[
+        str | None, typer.Option("--team-id", envvar="APNS_TEAM_ID", help="Id of the team it belongs to.")
+    ] = None,
+    cert_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--cert-file",
+            envvar="APNS_CERT_FILE",
+            metavar="FILE",
+            help="Client certificate (PEM) to use instead of a provider token's key.",
+        ),
+    ] = None,
+    cert_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--cert-key-file",
+            envvar="APNS_CERT_KEY_FILE",
+            metavar="FILE",
+            help="Its private key (PEM, unencrypted). Default: in the same file.",
+        ),
+    ] = None,
     campaign: Annotated[
         str | None,
         typer.Option(
@@ -98,18 +119,24 @@ def send(
     Retry-After. A run that was killed is resumed by the same command: at most 4,096 notifications are sent twice, under the
     same apns-id.
 
+    It authenticates with provider tokens, made with --key-file, --key-id and --team-id, or with a client certificate. Where
+    the environment has both, the key is used unless --cert-file is given.
+
     Examples:
 
       pushrig send --store devices.db --payload sale.json --topic com.example.app --endpoint https://localhost:8443
 
       eval "$(pushrig env)"; pushrig send --store devices.db --payload sale.json --segment 'country = "DE"' --json
 
+      pushrig send --store devices.db --payload sale.json --cert-file client.pem --cert-key-file client.key
+
     Exit codes: 0 everything has a final answer; 2 bad input, nothing was sent; 3 some notifications still fail and stay
     due, run again to retry them; 4 the campaign was stopped early (the message says why), the rest stays due; 130
     interrupted, the rest stays due.
     """
     from sender.apns.messages import ApnsOptions
-    from sender.campaign import CampaignOptions, default_name, run_campaign
+    from sender.campaign import CampaignOptions, CertificateFiles, default_name, run_campaign
+    from sender.credential_options import CredentialOptions, choose_credential
     from sender.errors import SenderError
     from sender.lane import LaneOptions
     from sender.pool import Endpoint, PoolOptions
@@ -123,15 +150,22 @@ def send(
         except OSError as error:
             raise SenderError(f"--payload {payload}: cannot be read ({error.strerror})") from None
         parsed = Endpoint.parse(endpoint)
+        given = CredentialOptions(key_file, key_id, team_id, cert_file, cert_key_file)
+        credential = choose_credential(given, {name for name in context.params if _is_typed(context, name)})
         options = CampaignOptions(
             store=store,
             name=campaign if campaign is not None else default_name(payload, content, topic, segment),
             payload=content,
             apns=ApnsOptions(topic, parsed.authority, push_type, priority, expiration, collapse_id),
             endpoint=parsed,
-            key_file=key_file,
-            key_id=key_id,
-            team_id=team_id,
+            key_file=credential.key_file,
+            key_id=credential.key_id or "",
+            team_id=credential.team_id or "",
+            certificate=(
+                None
+                if credential.cert_file is None
+                else CertificateFiles(credential.cert_file, credential.cert_key_file)
+            ),
             segment=segment,
             ca_file=ca_file,
             rate_per_s=rate,
@@ -158,3 +192,8 @@ def send(
     if report.remaining:
         typer.echo(f"pushrig send: {report.remaining:,} notifications stay due; run the same command again", err=True)
         raise typer.Exit(EXIT_REMAINING)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -197,7 +197,7 @@ def test_any_value_comes_through_the_shell_unchanged(value: str) -> None:
     assert shown == ascii(value) + "\n"
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish: apt-get install fish")
 @settings(max_examples=25, deadline=None)
 @given(value=SHELL_VALUES)
 def test_any_value_comes_through_fish_unchanged(value: str) -> None:

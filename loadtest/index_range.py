@@ -1,0 +1,35 @@
+"""The devices that one process sends to: a range of a population's indices, each handed out once."""
+
+import itertools
+
+
+class IndexRange:
+    """Indices from `start` to before `stop`, taken from the front. Shared by the users of a process."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        if not 0 <= start <= stop:
+            raise ValueError(f"a range of indices runs from 0 or more upwards, not from {start} to {stop}")
+        self.start, self.stop = start, stop
+        self._next = start
+
+    def take(self, count: int) -> range:
+        """The next `count` indices, fewer at the end; empty when all are taken."""
+        taken = range(self._next, min(self._next + count, self.stop))
+        self._next = taken.stop
+        return taken
+
+    @property
+    def remaining(self) -> int:
+        """How many have not been taken."""
+        return self.stop - self._next
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def shares(start: int, count: int, parts: int) -> list[IndexRange]:
+    """Divide `count` indices from `start` on into `parts` ranges without gap or overlap, as even as can be."""
+    if parts < 1 or count < 0:
+        raise ValueError(f"cannot divide {count} devices into {parts} parts")
+    bounds = [start + count * part // parts for part in range(parts + 1)]
+    return [IndexRange(first, last) for first, last in itertools.pairwise(bounds)]

@@ -1,0 +1,103 @@
+"""What a load test has counted: constant in size however many notifications there were, and added up over processes."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from sender.delivery import Counts
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+# Reasons come from the network: beyond so many different ones they are counted together.
+REASONS_MAX = 256
+OTHER_REASONS = "(other)"
+
+Key = TypeVar("Key", str, int)
+
+
+class Tally(msgspec.Struct):
+    """Notifications by outcome. `sent` counts transmissions, so repeats too; the others count notifications.
+
+    `latency_ms`: whole milliseconds from sending to the answer that settled the notification -> notifications.
+    `started_at_s`, `ended_at_s`: of the first batch taken and the last result, since the epoch; 0 while there is none.
+    `cpu_s`: of the process, between the two.
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    rejected: dict[str, int] = {}
+    given_up: dict[str, int] = {}
+    retried: int = 0
+    timed_out: int = 0
+    unprocessed: int = 0
+    connections_lost: int = 0
+    batches: int = 0
+    latency_ms: dict[int, int] = {}
+    started_at_s: float = 0.0
+    ended_at_s: float = 0.0
+    cpu_s: float = 0.0
+
+    @property
+    def settled(self) -> int:
+        """Notifications with a final result."""
+        return self.accepted + sum(self.rejected.values())
+
+    def count(self, counts: Counts, given_up: Mapping[str, int]) -> None:
+        """Add what a sender has counted. `given_up`: by reason, only those that were on their way."""
+        self.sent += counts.sent
+        self.accepted += counts.accepted
+        self.retried += counts.retried
+        self.timed_out += counts.timed_out
+        self.unprocessed += counts.unprocessed
+        self.connections_lost += counts.connections_lost
+        _add(self.rejected, counts.rejected, OTHER_REASONS)
+        _add(self.given_up, given_up, OTHER_REASONS)
+        _add(self.latency_ms, final_latency_ms(counts))
+
+    def add(self, other: "Tally") -> None:
+        """Add the tally of another process."""
+        self.sent += other.sent
+        self.accepted += other.accepted
+        self.retried += other.retried
+        self.timed_out += other.timed_out
+        self.unprocessed += other.unprocessed
+        self.connections_lost += other.connections_lost
+        self.batches += other.batches
+        self.cpu_s += other.cpu_s
+        _add(self.rejected, other.rejected, OTHER_REASONS)
+        _add(self.given_up, other.given_up, OTHER_REASONS)
+        _add(self.latency_ms, other.latency_ms)
+        self.started_at_s = min(filter(None, (self.started_at_s, other.started_at_s)), default=0.0)
+        self.ended_at_s = max(self.ended_at_s, other.ended_at_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """From the first batch to the last result."""
+        return max(0.0, self.ended_at_s - self.started_at_s)
+
+    @property
+    def percentiles_ms(self) -> dict[str, int]:
+        """`PERCENTILES` of the latency by nearest rank, in whole milliseconds; empty without answers."""
+        total = sum(self.latency_ms.values())
+        found: dict[str, int] = {}
+        seen = 0
+        for latency, count in sorted(self.latency_ms.items()):
+            seen += count
+            for name, share in PERCENTILES.items():
+                if name not in found and seen >= share * total:
+                    found[name] = latency
+        return found
+
+
+def final_latency_ms(counts: Counts) -> dict[int, int]:
+    """The latency of answers that settled their notification."""
+    if not counts.latency_not_final_ms:
+        return counts.latency_ms
+    return counts.latency_ms - counts.latency_not_final_ms
+
+
+def _add(into: dict[Key, int], more: Mapping[Key, int], other: Key | None = None) -> None:
+    """`other`: the key for what comes when `into` has `REASONS_MAX` keys; None where keys cannot run away."""
+    for key, count in more.items():
+        known = key if other is None or key in into or len(into) < REASONS_MAX else other
+        into[known] = into.get(known, 0) + count

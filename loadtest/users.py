@@ -1,0 +1,303 @@
+"""Locust's users for APNs: batches of notifications to a synthetic population, each device once in a campaign.
+
+    locust -f locustfile.py --headless --users 4 --devices 1000000 --host https://localhost:8443
+
+Options stand among Locust's own (`locust -f locustfile.py --help`) and in its web form. Notifications are counted in bulk, so
+that tables, charts, CSV and HTML show every one of them; batches stand in a row of their own beside the total.
+
+Exit code: 0 when every device has a final answer, and all rejections are those that the fates of the population explain
+(they are results, shown as failures but no error); 1 otherwise; 2 for options that cannot be used. This goes before
+Locust's own rule, which is 1 for any failure.
+"""
+
+import gc
+import logging
+import math
+import os
+import sys
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import gevent
+import locust.stats
+import msgspec
+from locust import User, constant, events, tag, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from loadtest.errors import LoadSettingsError
+from loadtest.index_range import IndexRange
+from loadtest.load_campaign import BatchSender, LoadCampaign
+from loadtest.load_outcome import LoadOutcome, unexpected_rejections
+from loadtest.load_settings import (
+    BATCH_SIZE_DEFAULT,
+    DEVICES_DEFAULT,
+    SEED_DEFAULT,
+    TOPIC_DEFAULT,
+    LoadSettings,
+    Options,
+    settings_of,
+)
+from loadtest.locust_events import listen
+from loadtest.locust_statistics import record_batch, record_notifications
+from loadtest.tally import final_latency_ms
+from loadtest.worker_shares import Master, Worker
+from sender.delivery import Counts
+from sender.errors import SenderConfigurationError
+
+EXIT_INCOMPLETE = 1
+EXIT_BAD_OPTIONS = 2
+# Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
+GC_YOUNG_OBJECTS = 50_000
+
+logger = logging.getLogger(__name__)
+
+# A run of millions may last seconds only: five of them between two points of a chart are too many.
+locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
+
+
+def _number(kind: type[int] | type[float], low: int, high: float, says: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = kind(-1)
+        if not low <= value < high:
+            raise ArgumentTypeError(f"must be {says}, not {text!r}")
+        return value
+
+    return parse
+
+
+class _Joined(Action):
+    """A repeatable option as one text with commas: Locust's web form takes a list without a default for numbers."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: object, option_string: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest, "")
+        setattr(namespace, self.dest, f"{before},{values}" if before else str(values))
+
+
+def add_options(parser: LocustArgumentParser, **_: object) -> None:
+    """Our options among Locust's. Each can be set in the environment as well, see the help."""
+    group = parser.add_argument_group("APNs load (pushrig)")
+    count = _number(int, 1, math.inf, "a whole number from 1 upwards")
+    index = _number(int, 0, math.inf, "a whole number from 0 upwards")
+    rate = _number(float, 0, math.inf, "a number from 0 (no limit) upwards")
+    add = group.add_argument
+    add("--devices", type=count, default=DEVICES_DEFAULT, help="Devices of the population, each sent to once.")
+    add("--seed", type=index, default=SEED_DEFAULT, help="Names the population: the same seed, the same tokens.")
+    add("--start-index", type=index, default=0, help="Index of the first device.")
+    add("--topic", default=TOPIC_DEFAULT, env_var="PUSHRIG_TOPIC", help="Topic (bundle id) of the app.")
+    add(
+        "--apns-environment",
+        default="production",
+        env_var="PUSHRIG_ENVIRONMENT",
+        choices=("production", "sandbox"),
+        help="APNs environment that the tokens are minted for.",
+    )
+    add(
+        "--fate",
+        action=_Joined,
+        default="",
+        metavar="NAME=SHARE",
+        help="Share (0 to 1) of devices with a fate, such as unregistered=0.02; repeatable, or a list with commas.",
+    )
+    add("--batch-size", type=count, default=BATCH_SIZE_DEFAULT, help="Notifications that a user takes on at once.")
+    add("--connections-per-user", type=count, default=1, help="HTTP/2 connections that each user keeps.")
+    add(
+        "--notifications-rate",
+        type=rate,
+        default=0.0,
+        help="Notifications a second, all users together; 0 for as fast as they are answered.",
+    )
+    add("--payload", default="", metavar="FILE", help="JSON payload, {{name}} and {{country}} stand for attributes.")
+    add("--key-file", default="", env_var="APNS_KEY_FILE", metavar="FILE", help="Private key of the provider token.")
+    add("--key-id", default="", env_var="APNS_KEY_ID", help="Key id of the provider token.")
+    add("--team-id", default="", env_var="APNS_TEAM_ID", help="Team id of the provider token.")
+    parser.add_argument(
+        "--result-file",
+        default="",
+        metavar="FILE",
+        include_in_web_ui=False,
+        help="JSON with counts, latencies and CPU time of the campaign, written at the end (not by workers).",
+    )
+
+
+class Load:
+    """The load test of one Locust process, from event to event."""
+
+    def __init__(self) -> None:
+        self.campaign: LoadCampaign | None = None
+        self._environment: Environment
+        self._settings: LoadSettings | None = None
+        self._master: Master | None = None
+        self._worker: Worker | None = None
+        self._refused: str | None = None
+        self._ended = False
+
+    def on_init(self, environment: Environment, **_: object) -> None:
+        """Check the options before anything starts; in the web form they can still be mended."""
+        self._environment = environment
+        runner = environment.runner
+        if isinstance(runner, WorkerRunner):
+            self._worker = Worker(runner)  # its options come from the master
+            return
+        if isinstance(runner, MasterRunner):
+            self._master = Master(runner, self.end)
+        if environment.parsed_options is not None and environment.parsed_options.headless:
+            try:
+                self._read_settings()
+            except LoadSettingsError as error:
+                sys.stderr.write(f"{error}\n")
+                sys.exit(EXIT_BAD_OPTIONS)
+
+    def _read_settings(self) -> LoadSettings:
+        environment = self._environment
+        # The arguments are those of `add_options`, which no static type tells.
+        options = cast(Options, environment.parsed_options)
+        return settings_of(options, environment.host, os.environ)
+
+    def on_test_start(self, environment: Environment, **_: object) -> None:
+        """A campaign begins: the whole of it here, or shares of it with the workers."""
+        self.campaign, self._ended, self._refused = None, False, None
+        environment.process_exit_code = None
+        try:
+            settings = self._settings = self._read_settings()
+            if self._master is not None:
+                self._refused = self._master.begin(settings)
+            elif self._worker is not None:
+                self.campaign = self._worker.begin(settings)
+            else:
+                indices = IndexRange(settings.start_index, settings.population.count)
+                self.campaign = LoadCampaign(settings, indices, settings.rate_per_s)
+        except (LoadSettingsError, SenderConfigurationError) as error:
+            self._refused = str(error)
+        if self._refused is not None:
+            logger.error(self._refused)
+            environment.process_exit_code = EXIT_BAD_OPTIONS
+            self.end()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
+
+    def end(self) -> None:
+        """The campaign is over: end a headless run, stop one with a web page. Workers wait for their master."""
+        if self._ended or self._worker is not None:
+            return
+        self._ended = True
+        options = self._environment.parsed_options
+        # The CSV files get their last rows once a second.
+        writes_csv = options is not None and options.csv_prefix
+        gevent.spawn_later(locust.stats.CSV_STATS_INTERVAL_SEC + 0.2 if writes_csv else 0.0, self._end_now)
+
+    def _end_now(self) -> None:
+        runner, options = self._environment.runner, self._environment.parsed_options
+        if runner is None:
+            return
+        locust.stats.update_stats_history(runner)
+        if options is not None and options.headless:
+            runner.quit()
+        else:
+            runner.stop()
+
+    def on_quitting(self, environment: Environment, **_: object) -> None:
+        """Say how it went, and decide the exit code."""
+        if isinstance(environment.runner, LocalRunner):
+            environment.runner.stop()  # so that interrupted users have counted what was under way
+        if self._worker is not None:
+            environment.process_exit_code = 0  # the master decides
+            return
+        settings = self._settings
+        if settings is None or self._refused is not None:
+            return
+        outcome = self._outcome(settings)
+        tally = outcome.tally
+        unexpected = unexpected_rejections(tally, settings.population.fates)
+        if outcome.stopped is not None:
+            logger.error(f"Stopped early: {outcome.stopped}")
+        if not outcome.finished:
+            logger.error(f"{settings.devices - tally.settled:,} of {settings.devices:,} devices have no final answer")
+        for reason, count in unexpected.items():
+            logger.error(f"{count:,} rejections with {reason}, which no fate of the population explains")
+        if environment.process_exit_code is None:
+            environment.process_exit_code = 0 if outcome.finished and not unexpected else EXIT_INCOMPLETE
+        result_file = environment.parsed_options.result_file if environment.parsed_options is not None else ""
+        if result_file:
+            Path(result_file).write_bytes(msgspec.json.encode(outcome))
+
+    def _outcome(self, settings: LoadSettings) -> LoadOutcome:
+        stopped = None
+        if self._master is not None:
+            tally, stopped = self._master.tally, self._master.stopped
+        else:
+            assert self.campaign is not None
+            tally, stopped = self.campaign.tally, self.campaign.stopped
+        total = self._environment.stats.total
+        return LoadOutcome(
+            devices=settings.devices,
+            finished=tally.settled == settings.devices,
+            stopped=stopped,
+            locust_requests=total.num_requests,
+            locust_failures=total.num_failures,
+            tally=tally,
+        )
+
+
+LOAD = Load()
+listen(events.init_command_line_parser, add_options)
+listen(events.init, LOAD.on_init)
+listen(events.test_start, LOAD.on_test_start)
+listen(events.quitting, LOAD.on_quitting)
+
+
+class ApnsUser(User):
+    """Sends batch after batch over connections of its own, until all devices were sent to."""
+
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """Take part in the campaign, if there is one for this process."""
+        self._campaign = LOAD.campaign
+        self._sender: BatchSender | None = None
+        if self._campaign is not None:
+            self._sender = BatchSender(self._campaign, self._count)
+            self._sender.open()
+
+    def on_stop(self) -> None:
+        """Leave; answers that are under way are still counted."""
+        if self._sender is not None:
+            self._sender.close()
+
+    @tag("apns", "batch")
+    @task
+    def send_batch(self) -> None:
+        """One batch, until each of its notifications has a final result."""
+        campaign, sender = self._campaign, self._sender
+        indices = range(0) if campaign is None else campaign.begin_batch()
+        if campaign is None or sender is None or not indices:
+            raise StopUser
+        stopped: str | None = None
+        try:
+            result = sender.send(indices)
+            stopped = result.stopped
+            record_batch(self.environment.stats, round(result.elapsed_s * 1000), result.incomplete, campaign.now())
+        finally:
+            campaign.end_batch(stopped)
+            if campaign.finished:
+                LOAD.end()
+
+    def _count(self, counts: Counts, given_up: Counter[str]) -> None:
+        campaign = self._campaign
+        assert campaign is not None
+        campaign.tally.count(counts, given_up)
+        failures = counts.rejected + given_up
+        settled = counts.accepted + failures.total()
+        if settled:
+            record_notifications(self.environment.stats, settled, failures, final_latency_ms(counts), campaign.now())

@@ -1,0 +1,5 @@
+"""The users of loadtest/ for the stock `locust` command: `locust -f locustfile.py --help` lists their options."""
+
+from loadtest.users import ApnsUser
+
+__all__ = ["ApnsUser"]

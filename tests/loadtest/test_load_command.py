@@ -1,0 +1,114 @@
+"""`pushrig load`: Locust's count against the ledger's, and bad input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loadtest.control_client import ControlClient
+from loadtest.rig_process import RigProcess
+
+TIMEOUT_S = 120
+
+
+def load(
+    *arguments: str, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "pushrig", "load", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env=environment,
+        cwd=cwd,
+    )
+
+
+def test_every_device_is_accounted_for(tmp_path: Path) -> None:
+    (tmp_path / "sender.py").write_text("raise RuntimeError('somebody else\\'s module')")
+    done = load(
+        "--devices", "20000", "--seed", "5", "--fate", "unregistered=0.05", "--fate", "wrong-topic=0.01",
+        "--html", "run.html", "--csv", "run", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    ledger = report["ledger"]
+    assert report["locust_requests"] == 20_000 == report["sent"]
+    assert ledger == {
+        "accepted_once": report["accepted"],
+        "accepted_more": 0,
+        "rejected": sum(report["rejected"].values()),
+        "never": 0,
+    }
+    assert set(report["rejected"]) == {"Unregistered", "DeviceTokenNotForTopic"}
+    assert report["locust_failures"] == ledger["rejected"]
+    assert report["accepted"] + ledger["rejected"] == 20_000
+    assert set(report["latency_ms"]) == {"p50", "p90", "p99", "p999"}
+    assert report["rate_per_s"] > 0
+    assert report["bottleneck"] in ("simulator", "load generator", "neither")
+    assert report["failures"] == []
+    assert (tmp_path / "run_stats.csv").exists()
+    assert "Unregistered" in (tmp_path / "run.html").read_text()
+
+
+def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None:
+    with RigProcess() as rig:
+        running = rig.running
+        environment = {
+            "APNS_KEY_FILE": running.key_file,
+            "APNS_KEY_ID": running.key_id,
+            "APNS_TEAM_ID": running.team_id,
+            "SSL_CERT_FILE": running.ca_file,
+        }
+        arguments = ("--endpoint", running.url, "--devices", "2000", "--start-index", "1000", "--json")
+        for _ in range(2):
+            done = load(*arguments, "--control-url", running.control_url, environment=environment)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["ledger"]["accepted_once"] == 2_000
+        without_ledger = load(*arguments, environment=environment)
+        assert without_ledger.returncode == 0, without_ledger.stderr
+        assert json.loads(without_ledger.stdout)["ledger"] is None
+        assert ControlClient(running.control_url).stats().counters.notifications == 6_000
+
+
+def test_the_table_says_what_the_json_says() -> None:
+    done = load("--devices", "500")
+    assert done.returncode == 0, done.stderr
+    assert "ledger: accepted once" in done.stdout
+    assert "bottleneck" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "says"),
+    [
+        (("--devices", "0"), 2, "--devices: must be from 1"),
+        (("--users", "0"), 2, "--users: must be from 1 to 1000"),
+        (("--batch-size", "0"), 2, "--batch-size: must be from 1"),
+        (("--connections-per-user", "65"), 2, "--connections-per-user: must be from 1 to 64"),
+        (("--rate", "-1"), 2, "--rate: must be a number from 0"),
+        (("--rate", "inf"), 2, "--rate: must be a number from 0"),
+        (("--seed", "-1"), 2, "--seed: must be from 0"),
+        (("--start-index", "-1"), 2, "--start-index: must be from 0"),
+        (("--topic", "two words"), 2, "--topic: topic must be a bundle id"),
+        (("--fate", "gone=0.1"), 2, "--fate: 'gone=0.1': no fate is called 'gone'"),
+        (("--payload", "/no/such"), 2, "--payload: cannot read /no/such"),
+        (("--html", "/no/such/run.html"), 2, "--html: there is no directory /no/such"),
+        (("--csv", "/no/such/run"), 2, "--csv: there is no directory /no/such"),
+        (("--endpoint", "localhost:1"), 2, "--endpoint: the endpoint 'localhost:1' must be https://"),
+        (("--endpoint", "https://localhost:1"), 3, "--endpoint https://localhost:1 cannot be reached"),
+    ],
+)
+def test_bad_input_is_named_and_has_its_exit_code(arguments: tuple[str, str], exit_code: int, says: str) -> None:
+    done = load(*arguments)
+    assert says in done.stderr.replace("Invalid value for ", "")
+    assert done.returncode == exit_code
+
+
+def test_missing_credentials_are_named() -> None:
+    with RigProcess() as rig:
+        done = load("--endpoint", rig.running.url, "--devices", "10", environment={})
+    assert done.returncode == 3
+    assert "--key-file: is missing; set APNS_KEY_FILE" in done.stderr

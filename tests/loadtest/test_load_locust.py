@@ -1,0 +1,206 @@
+"""The stock `locust` command with our users: its own statistics hold every notification, and the ledger agrees."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.control_client import ControlClient, PopulationLedger
+from loadtest.rig_process import RigProcess
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 120
+FATES = ("--fate", "unregistered=0.05", "--fate", "wrong-topic=0.01")
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[RigProcess]:
+    with RigProcess() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def control(rig: RigProcess) -> ControlClient:
+    return ControlClient(rig.running.control_url)
+
+
+def environment(rig: RigProcess) -> dict[str, str]:
+    running = rig.running
+    return os.environ | {
+        "PUSHRIG_URL": running.url,
+        "APNS_KEY_FILE": running.key_file,
+        "APNS_KEY_ID": running.key_id,
+        "APNS_TEAM_ID": running.team_id,
+        "SSL_CERT_FILE": running.ca_file,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "locust", "-f", "locustfile.py", *arguments]
+
+
+def locust(rig: RigProcess, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command("--headless", "--only-summary", *arguments),
+        cwd=ROOT,
+        env=environment(rig) | changed,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def ledger(control: ControlClient, seed: int) -> PopulationLedger:
+    [population] = control.ledger(seed).populations
+    return population
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="") as lines:
+        return {row["Name"]: row for row in csv.DictReader(lines)}
+
+
+def test_its_tables_csv_and_html_count_every_notification(
+    rig: RigProcess, control: ControlClient, tmp_path: Path
+) -> None:
+    control.declare(101, 20_000)
+    prefix, html = tmp_path / "run", tmp_path / "run.html"
+    done = locust(
+        rig, "--users", "4", "--spawn-rate", "4", "--devices", "20000", "--seed", "101", *FATES,
+        "--csv", str(prefix), "--html", str(html),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, 101)
+    assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (20_000, 0, 0)
+    statistics = rows(Path(f"{prefix}_stats.csv"))
+    assert int(statistics["notification"]["Request Count"]) == 20_000
+    assert int(statistics["notification"]["Failure Count"]) == found.rejected
+    assert int(statistics["Aggregated"]["Request Count"]) == 20_000
+    assert int(statistics["batch"]["Request Count"]) == 20
+    assert int(statistics["notification"]["99%"]) >= int(statistics["notification"]["50%"]) > 0
+    with Path(f"{prefix}_failures.csv").open(newline="") as lines:
+        failures = {row["Error"]: int(row["Occurrences"]) for row in csv.DictReader(lines)}
+    assert failures == found.answers_by_reason
+    assert '"num_requests": 20000' in html.read_text()
+    assert "Unregistered" in done.stderr + done.stdout
+
+
+def test_rejections_that_no_fate_explains_make_the_exit_code_1(rig: RigProcess) -> None:
+    # Tokens of the sandbox, sent to the production environment.
+    done = locust(rig, "--devices", "1000", "--seed", "102", "--apns-environment", "sandbox")
+    assert done.returncode == 1
+    assert "1,000 rejections with BadDeviceToken, which no fate of the population explains" in done.stderr
+
+
+def test_a_provider_that_refuses_the_credential_stops_the_test(rig: RigProcess, control: ControlClient) -> None:
+    done = locust(rig, "--devices", "50000", "--seed", "103", APNS_KEY_ID="ABCDEFGHIJ")
+    assert done.returncode == 1
+    assert "InvalidProviderToken" in done.stderr
+    assert "Stopped early" in done.stderr
+
+
+def test_the_rate_is_kept_by_all_users_together(rig: RigProcess, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = locust(
+        rig, "--users", "3", "--spawn-rate", "3", "--devices", "2000", "--seed", "104", "--batch-size", "100",
+        "--notifications-rate", "1000", "--result-file", str(result),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    tally = json.loads(result.read_bytes())["tally"]
+    # Never faster; how much slower depends on the machine.
+    assert tally["ended_at_s"] - tally["started_at_s"] > 1.8
+
+
+def test_workers_get_shares_of_their_own(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
+    control.declare(105, 20_000)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    result = tmp_path / "result.json"
+    done = locust(
+        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "4",
+        "--spawn-rate", "4", "--devices", "20000", "--seed", "105", *FATES, "--result-file", str(result),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, 105)
+    assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (20_000, 0, 0)
+    assert json.loads(result.read_bytes())["locust_requests"] == 20_000
+
+
+def test_more_workers_than_users_are_refused(rig: RigProcess, control: ControlClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    done = locust(
+        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "1",
+        "--devices", "1000", "--seed", "106",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "2 workers need at least as many users" in done.stderr
+    assert control.ledger(106).populations == []
+
+
+def test_the_web_page_starts_campaigns_with_its_own_values(rig: RigProcess, control: ControlClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        command("--web-host", "127.0.0.1", "--web-port", str(port)),
+        cwd=ROOT,
+        env=environment(rig),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        form = {"user_count": 2, "spawn_rate": 2, "devices": 3_000, "seed": 107, "fate": "unregistered=0.1"}
+        answer = json.loads(_fetch(f"{url}/swarm", urllib.parse.urlencode(form).encode()))
+        assert answer["success"]
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while (statistics := json.loads(_fetch(f"{url}/stats/requests")))["state"] != "stopped":
+            assert time.monotonic() < deadline_s, statistics
+        counted = {row["name"]: (row["num_requests"], row["num_failures"]) for row in statistics["stats"]}
+        found = ledger(control, 107)
+        assert counted["notification"] == (3_000, found.rejected)
+        assert found.accepted_once + found.rejected == 3_000
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+
+
+def _fetch(url: str, body: bytes | None = None) -> bytes:
+    """One call of Locust's web page, which takes a moment to come up."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, body, timeout=10) as answer:
+                content: bytes = answer.read()
+                return content
+        except OSError:
+            if time.monotonic() > deadline_s:
+                raise
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--devices", "0"), "argument --devices: must be a whole number from 1 upwards, not '0'"),
+        (("--devices", "x"), "argument --devices: must be a whole number"),
+        (("--notifications-rate", "nan"), "argument --notifications-rate: must be a number from 0"),
+        (("--fate", "gone=0.1"), "--fate: 'gone=0.1': no fate is called 'gone'"),
+        (("--host", "localhost"), "--host: the endpoint 'localhost' must be https://HOST[:PORT]"),
+        (("--payload", "/no/such"), "--payload: cannot read /no/such"),
+        (("--key-file", "/no/such"), "cannot read the key file /no/such"),
+    ],
+)
+def test_bad_options_end_before_anything_is_sent(rig: RigProcess, arguments: tuple[str, str], says: str) -> None:
+    done = locust(rig, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr

@@ -1,0 +1,95 @@
+"""The report of a load test: which side was the bottleneck, and what does not add up."""
+
+import msgspec
+import pytest
+
+from loadtest.control_client import ListedIndices, PopulationLedger
+from loadtest.load_outcome import LoadOutcome
+from loadtest.load_report import LoadReport, bottleneck, make_report
+from loadtest.process_figures import ProcessFigures
+from loadtest.tally import Tally
+from simulator.devices.token_space import parse_fates
+
+NONE_LISTED = ListedIndices([], truncated=False)
+UNKNOWN = ProcessFigures(None, None)
+
+
+def outcome(**changed: object) -> LoadOutcome:
+    valid = LoadOutcome(
+        devices=100,
+        finished=True,
+        stopped=None,
+        locust_requests=100,
+        locust_failures=2,
+        tally=Tally(sent=100, accepted=98, rejected={"Unregistered": 2}, started_at_s=1.0, ended_at_s=3.0, cpu_s=1.9),
+    )
+    return msgspec.structs.replace(valid, **changed)
+
+
+def ledger(**changed: object) -> PopulationLedger:
+    valid = PopulationLedger(1, 0, 100, 98, 0, 2, 0, 0, {"Unregistered": 2}, NONE_LISTED, NONE_LISTED, NONE_LISTED)
+    return msgspec.structs.replace(valid, **changed)
+
+
+def report(outcome: LoadOutcome, ledger: PopulationLedger | None) -> LoadReport:
+    return make_report(
+        outcome,
+        seed=1,
+        endpoint="https://localhost:8443",
+        users=4,
+        fates=parse_fates(["unregistered=0.02"]),
+        paced=False,
+        ledger=ledger,
+        simulator=UNKNOWN,
+        simulator_cpu_s=None,
+        load=UNKNOWN,
+    )
+
+
+def test_a_run_in_which_all_adds_up_has_no_failures() -> None:
+    made = report(outcome(), ledger())
+    assert made.failures == []
+    assert (made.rate_per_s, made.unfinished, made.bottleneck) == (50.0, 0, "load generator")
+
+
+def test_a_run_without_a_ledger_is_judged_by_the_senders_word() -> None:
+    made = report(outcome(), None)
+    assert (made.failures, made.ledger) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "of_ledger", "says"),
+    [
+        ({"locust_requests": 99}, {}, "Locust counted 99 requests, the ledger 100 devices"),
+        ({"stopped": "no answer"}, {}, "stopped early: no answer"),
+        ({"devices": 103}, {}, "3 of 103 devices have no final answer"),
+        ({}, {"accepted_once": 97, "never": 1}, "Locust counted 100 requests, the ledger 99 devices"),
+        ({}, {"accepted_once": 99, "rejected": 1}, "are not those of the ledger"),
+        (
+            {"tally": Tally(accepted=98, rejected={"BadTopic": 2})},
+            {},
+            "2 rejections with BadTopic, which no fate of the population explains",
+        ),
+    ],
+)
+def test_what_does_not_add_up_is_named(spoiled: dict[str, object], of_ledger: dict[str, object], says: str) -> None:
+    assert any(says in failure for failure in report(outcome(**spoiled), ledger(**of_ledger)).failures)
+
+
+def test_a_repeat_is_no_failure() -> None:
+    assert report(outcome(), ledger(accepted_once=97, accepted_more=1)).failures == []
+
+
+@pytest.mark.parametrize(
+    ("load_cpu_s", "simulator_cpu_s", "paced", "expected"),
+    [
+        (9.0, 5.0, False, "load generator"),
+        (9.0, 9.5, False, "simulator"),
+        (3.0, 3.0, True, "rate"),
+        (3.0, None, False, "neither"),
+    ],
+)
+def test_the_bottleneck_is_the_side_that_never_rests(
+    load_cpu_s: float, simulator_cpu_s: float | None, paced: bool, expected: str
+) -> None:
+    assert bottleneck(10.0, load_cpu_s, simulator_cpu_s, paced=paced) == expected

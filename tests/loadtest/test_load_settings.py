@@ -1,0 +1,102 @@
+"""The options of a load test: a valid set, spoiled one at a time."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from loadtest.errors import LoadSettingsError
+from loadtest.load_settings import LoadSettings, Options, settings_of
+from simulator.devices.token_space import Environment, Fate
+
+HOST = "https://localhost:8443"
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("key") / "AuthKey.p8"
+    key = ec.generate_private_key(ec.SECP256R1())
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+def settings(
+    key: Path, host: str | None = HOST, environ: dict[str, str] | None = None, **changed: object
+) -> LoadSettings:
+    valid: dict[str, object] = {
+        "devices": 1_000,
+        "seed": 7,
+        "topic": "com.example.app",
+        "apns_environment": "production",
+        "fate": "unregistered=0.02, wrong-topic=0.005",
+        "start_index": 500,
+        "batch_size": 100,
+        "connections_per_user": 2,
+        "notifications_rate": 50.0,
+        "payload": "",
+        "key_file": str(key),
+        "key_id": "ABCDEFGHIJ",
+        "team_id": "0123456789",
+    }
+    options = cast(Options, SimpleNamespace(**(valid | changed)))
+    return settings_of(options, host, environ or {})
+
+
+def test_a_valid_set(key_file: Path) -> None:
+    made = settings(key_file)
+    assert (made.devices, made.start_index, made.population.count) == (1_000, 500, 1_500)
+    assert made.population.fates == ((Fate.UNREGISTERED, 0.02), (Fate.WRONG_TOPIC, 0.005))
+    assert made.population.environment is Environment.PRODUCTION
+    assert made.endpoint.port == 8443
+
+
+def test_numbers_from_the_web_form_may_be_text(key_file: Path) -> None:
+    made = settings(key_file, devices="20", notifications_rate="1.5")
+    assert (made.devices, made.rate_per_s) == (20, 1.5)
+
+
+def test_the_endpoint_may_come_from_the_environment(key_file: Path) -> None:
+    assert settings(key_file, host=None, environ={"PUSHRIG_URL": HOST}).endpoint.port == 8443
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"devices": 0}, "--devices: must be from 1"),
+        ({"devices": "many"}, "--devices: 'many' is no whole number"),
+        ({"seed": -1}, "--seed: must be from 0"),
+        ({"start_index": 2**40}, "--start-index: must be from 0"),
+        ({"topic": "com example"}, "--topic: topic must be a bundle id"),
+        ({"apns_environment": "moon"}, "--apns-environment: must be production or sandbox"),
+        ({"fate": "gone=0.5"}, "--fate: 'gone=0.5': no fate is called"),
+        ({"fate": "unregistered=2"}, "--fate:"),
+        ({"batch_size": 0}, "--batch-size: must be from 1"),
+        ({"connections_per_user": 65}, "--connections-per-user: must be from 1 to 64"),
+        ({"notifications_rate": -1.0}, "--notifications-rate: must be a number from 0"),
+        ({"notifications_rate": float("nan")}, "--notifications-rate: must be a number from 0"),
+        ({"payload": "/no/such/file"}, "--payload: cannot read /no/such/file"),
+        ({"key_file": ""}, "--key-file: is missing; set APNS_KEY_FILE"),
+        ({"key_file": "/no/such/key"}, "cannot read the key file"),
+        ({"key_id": ""}, "--key-id: is missing; set APNS_KEY_ID"),
+        ({"team_id": "short"}, "is not 10 letters and digits"),
+        ({"host": ""}, "--host: say where to send"),
+        ({"host": "localhost:8443"}, "--host: the endpoint 'localhost:8443' must be https://"),
+        ({"environ": {"SSL_CERT_FILE": "/no/ca.pem"}}, "SSL_CERT_FILE: there is no file /no/ca.pem"),
+    ],
+)
+def test_each_bad_option_is_named_with_what_to_do(key_file: Path, changed: dict[str, object], says: str) -> None:
+    with pytest.raises(LoadSettingsError) as raised:
+        settings(key_file, **changed)  # type: ignore[arg-type]
+    assert says in str(raised.value)
+
+
+def test_a_payload_that_is_not_json_is_refused_with_its_place(key_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "payload.json"
+    path.write_bytes(b'{"aps":\n oops}')
+    with pytest.raises(LoadSettingsError, match="line 2"):
+        settings(key_file, payload=str(path))

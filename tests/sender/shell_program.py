@@ -1,0 +1,143 @@
+"""Sends a population through one of the shells and prints what came of it. Run in a process of its own: gevent stays out of
+the tests' process. Argument: `Task` as JSON."""
+
+import asyncio
+import random
+import ssl
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from loadtest.source import PopulationSource
+from sender.apns.messages import ApnsOptions
+from sender.apns.provider_token import ProviderTokenSource
+from sender.delivery import Delivery
+from sender.lane import LaneOptions
+from sender.pool import Endpoint, PoolOptions
+from sender.reaction import RetryPolicy
+from sender.store.records import Exchange, Outcome
+from simulator.devices.token_space import Population, parse_fates
+
+TOPIC = "com.example.app"
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """`ranges`: how often the devices are sent to, one after another over the same connections (gevent only)."""
+
+    shell: str
+    url: str
+    devices: int
+    ranges: int = 1
+    connections: int = 2
+    payload_bytes: int = 20
+    fates: list[str] = []
+    ca_file: str | None = None
+    key_file: str | None = None
+    key_id: str = ""
+    team_id: str = ""
+    settings_timeout_s: float = 10.0
+    stall_timeout_s: float = 10.0
+    streams_max: int = 1_000
+    source_fails: bool = False
+    patched: bool = False
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """`waits_to_write`: how often the socket was full (gevent only)."""
+
+    accepted: int
+    rejected: dict[str, int]
+    given_up: dict[str, int]
+    unsent: int
+    sent: int
+    retried: int
+    stopped: str | None
+    error: str | None
+    waits_to_write: int
+
+
+class FailingSource(PopulationSource):
+    def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
+        if outcomes:
+            raise RuntimeError("the source is broken")
+        return super().exchange(outcomes, want, now_ms)
+
+
+def main(task: Task) -> Result:
+    if task.patched:
+        from gevent import monkey
+
+        monkey.patch_all()
+    endpoint = Endpoint.parse(task.url)
+    tls = ssl.create_default_context(cafile=task.ca_file) if endpoint.tls else None
+    token = (
+        ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
+        if task.key_file is not None
+        else None
+    )
+    draw = random.Random(1).random
+    payload = b'{"aps":{"alert":"%s"}}' % (b"x" * task.payload_bytes)
+    delivery = Delivery(
+        ApnsOptions(TOPIC, endpoint.authority),
+        campaign_key=1,
+        render=lambda attributes: payload,
+        authorization=None if token is None else token.text,
+        renew=None if token is None else token.renew,
+        draw=draw,
+        policy=RetryPolicy(attempts_max=50, base_s=0.01, pause_max_s=0.02),
+    )
+    population = Population(7, task.devices, TOPIC, fates=parse_fates(task.fates))
+    source = (FailingSource if task.source_fails else PopulationSource)(population)
+    pool = PoolOptions(
+        connections=task.connections,
+        settings_timeout_s=task.settings_timeout_s,
+        stall_timeout_s=task.stall_timeout_s,
+        reconnect_base_s=0.01,
+        reconnect_max_s=0.05,
+        lane=LaneOptions(streams_max=task.streams_max),
+    )
+    counted: Counter[str] = Counter()
+    error: str | None = None
+    try:
+        if task.shell == "asyncio":
+            from sender.asyncio_shell import AsyncioRun
+
+            asyncio.run(AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw).run())
+        else:
+            import gevent.socket
+
+            from sender.gevent_shell import GeventRun
+
+            wait_write = gevent.socket.wait_write
+
+            def counting(descriptor: int) -> None:
+                counted["waits"] += 1
+                wait_write(descriptor)
+
+            gevent.socket.wait_write = counting
+            run = GeventRun(delivery, source, endpoint, tls, pool, draw=draw)
+            run.open()
+            for _ in range(task.ranges):
+                source.take_on(0, task.devices)
+                run.send()
+            run.close()
+    except RuntimeError as raised:
+        error = str(raised)
+    return Result(
+        accepted=source.accepted,
+        rejected=source.rejected,
+        given_up=source.given_up,
+        unsent=source.unsent,
+        sent=delivery.counts.sent,
+        retried=delivery.counts.retried,
+        stopped=delivery.stopped,
+        error=error,
+        waits_to_write=counted["waits"],
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(main(msgspec.json.decode(sys.argv[1], type=Task))))

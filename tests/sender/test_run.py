@@ -1,0 +1,135 @@
+"""When a run exchanges with its source, when it has stalled, and when it is over."""
+
+from sender.lane import Lane
+from sender.pool import Endpoint, PoolOptions
+from sender.run import BATCH_MAX, UNCOMMITTED_MAX, Pacer, Run, Seat, Wanted
+from sender.store.records import Exchange, Outcome, State
+from tests.sender.scripted_provider import START_S, ScriptedProvider, delivery, due
+
+ENDPOINT = Endpoint("provider.test", 443, tls=True)
+
+
+def begun(rate_per_s: float = 0.0) -> Run:
+    return Run(delivery(), ENDPOINT, PoolOptions(stall_timeout_s=10.0), Pacer(rate_per_s, START_S), START_S)
+
+
+def claim(run: Run, count: int, *, exhausted: bool = False, retry_at_ms: int | None = None) -> Wanted:
+    """One exchange in which the source gives `count` notifications."""
+    wanted = run.exchange_at_tick(START_S)
+    assert wanted is not None
+    run.exchanged(Exchange([due(number) for number in range(count)], retry_at_ms, exhausted), START_S)
+    return wanted
+
+
+def accept_all(run: Run) -> None:
+    while run.delivery.ready:
+        each = run.delivery.ready.popleft()
+        run.delivery.outcomes.append(Outcome(each.device_id, State.ACCEPTED, 200, "", 1, 0, 0, 0))
+
+
+def test_a_run_begins_with_a_claim() -> None:
+    assert claim(begun(), BATCH_MAX) == Wanted([], BATCH_MAX, int(START_S * 1000))
+
+
+def test_claims_stop_at_the_bound_of_what_may_be_uncommitted() -> None:
+    run = begun()
+    claim(run, BATCH_MAX)
+    run.delivery.ready.clear()  # all in flight
+    while (wanted := run.exchange_after_read(START_S)) is not None:
+        run.exchanged(Exchange([due(n) for n in range(wanted.want)], None, False), START_S)
+        run.delivery.ready.clear()
+    assert UNCOMMITTED_MAX - BATCH_MAX < run.delivery.claimed <= UNCOMMITTED_MAX
+
+
+def test_a_source_that_has_nothing_now_is_not_asked_after_every_read() -> None:
+    run = begun()
+    claim(run, 0, retry_at_ms=int(START_S * 1000) + 5_000)
+    assert run.exchange_after_read(START_S) is None
+    assert run.exchange_at_tick(START_S + 4.9) is None
+    assert run.exchange_at_tick(START_S + 5.0) is not None
+
+
+def test_only_one_exchange_at_a_time() -> None:
+    run = begun()
+    assert run.exchange_at_tick(START_S) is not None
+    assert run.exchange_at_tick(START_S) is None
+
+
+def test_the_last_outcomes_need_not_wait_for_the_tick() -> None:
+    run = begun()
+    claim(run, 3, exhausted=True)
+    assert run.exchange_after_read(START_S) is None
+    accept_all(run)
+    wanted = run.exchange_after_read(START_S)
+    assert wanted is not None
+    assert len(wanted.outcomes) == 3
+    assert not run.end_if_done()
+    run.exchanged(Exchange([], None, True), START_S)
+    assert run.end_if_done()
+    assert run.exchange_at_tick(START_S) is None
+
+
+def test_a_finished_run_goes_on_when_it_is_begun_again() -> None:
+    run = begun()
+    claim(run, 0, exhausted=True)
+    assert run.end_if_done()
+    run.begin(START_S)
+    assert claim(run, 1).want == BATCH_MAX
+
+
+def test_a_stopped_run_gives_back_what_was_not_sent_and_ends() -> None:
+    run = begun()
+    claim(run, 5)
+    run.delivery.stop("enough")
+    wanted = run.exchange_at_tick(START_S)
+    assert wanted is not None
+    assert (wanted.want, [outcome.state for outcome in wanted.outcomes]) == (0, [State.GIVEN_UP] * 5)
+    run.exchanged(Exchange([], None, False), START_S)
+    assert run.end_if_done()
+
+
+def test_a_stopped_run_does_not_wait_for_retries() -> None:
+    run = begun()
+    claim(run, 0, retry_at_ms=int(START_S * 1000) + 60_000)
+    run.delivery.stop("enough")
+    assert run.exchange_at_tick(START_S) is not None
+    run.exchanged(Exchange([], int(START_S * 1000) + 60_000, False), START_S)
+    assert run.end_if_done()
+
+
+def test_silence_stalls_a_run_only_while_answers_are_due() -> None:
+    run = begun()
+    assert not run.stalled(START_S + 100)
+    claim(run, 1)
+    run.last_error = "connection refused"
+    assert not run.stalled(START_S + 10.0)
+    assert run.stalled(START_S + 10.1)
+    assert run.delivery.stopped == "no answer from provider.test for 10 s; the last error was: connection refused"
+
+
+def test_runs_that_share_a_pacer_keep_one_rate_together() -> None:
+    pacer = Pacer(100.0, START_S)
+    runs = [Run(delivery(), ENDPOINT, PoolOptions(), pacer, START_S) for _ in range(2)]
+    providers = [ScriptedProvider(run.delivery) for run in runs]
+    for run in runs:
+        claim(run, 500)
+    for step in range(11):
+        for run, provider in zip(runs, providers, strict=True):
+            run.tick(START_S + step / 10)
+            run.fill(provider.lane, START_S + step / 10)
+    assert sum(run.delivery.counts.sent for run in runs) == 101
+
+
+def test_a_seat_waits_longer_after_each_failure_and_not_after_an_answer() -> None:
+    run = begun()
+    seat = Seat(run)
+    pauses = []
+    for _ in range(4):
+        pauses.append(seat.pause_s(0.5))
+        seat.not_connected("refused")
+    assert pauses == sorted(pauses)
+    assert pauses[0] == 0.0 < pauses[1]
+    lane = Lane(run.delivery, PoolOptions().lane, START_S)
+    lane.answered = 1
+    seat.closed(lane)
+    assert seat.pause_s(0.5) == 0.0
