@@ -13,11 +13,12 @@ from loadtest.rig_process import RunningRig
 
 NEXT = """What to try next:
 
-  pushrig serve                                     run the simulator; pushrig env prints what clients need
-  pushrig tokens --count 1000000 --out devices.db   mint a device store of your own
-  pushrig send --help                               send a campaign from it
-  pushrig load --devices 100000                     the same load from Locust
-  pushrig bench                                     how fast each part is on this machine
+  pushrig serve                       run the simulator; `pushrig env` for clients
+  pushrig tokens --count 1000000 \\
+      --out devices.db                mint a device store of your own
+  pushrig send --help                 send a campaign from it
+  pushrig load --devices 100000       the same load from Locust
+  pushrig bench                       how fast each part is on this machine
 """
 
 

@@ -84,8 +84,9 @@ class RigProcess:
         self._held.callback(complaints.close)
         ports = ("--port", "0", "--control-port", "0", "--state-dir", str(state_dir))
         self._process = process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", "-m", "pushrig", "serve", *ports, *self._options],
-            stdin=subprocess.DEVNULL,
+            # It ends with our end of its stdin: also when we are killed, no simulator stays behind.
+            [sys.executable, "-P", "-m", "pushrig", "serve", *ports, "--stop-with-stdin", "on", *self._options],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
         )
@@ -126,6 +127,7 @@ class RigProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
         self._held.close()

@@ -54,8 +54,8 @@ class _LaneProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.run.protocols.remove(self)
-        if exc is not None and not self.lane.why:
-            self.lane.why = str(exc) or type(exc).__name__
+        if exc is not None:
+            self.lane.broken(exc)
         now_s = self.run.now()
         self.lane.lost(now_s)
         if not self.closed.done():
@@ -157,8 +157,8 @@ class AsyncioRun:
             except ssl.SSLCertVerificationError as error:
                 seat.not_trusted(error.verify_message)
                 continue
-            except (OSError, TimeoutError) as error:
-                seat.not_connected(str(error))
+            except (OSError, UnicodeError) as error:  # the latter: a host name that cannot be one
+                seat.not_connected(error)
                 continue
             await protocol.closed
             seat.closed(protocol.lane)

@@ -180,7 +180,7 @@ class _Connection:
                 self.pump(now_s)
                 run.exchange_after_read(now_s)
         except OSError as error:
-            lane.why = lane.why or str(error) or type(error).__name__
+            lane.broken(error)
         finally:
             writer.kill()  # waits: it may still watch the descriptor that is closed below
             run.connections.remove(self)
@@ -200,7 +200,8 @@ class _Connection:
             if data:
                 self._channel.write(data)
         except OSError as error:
-            self.abort(str(error))
+            self.lane.broken(error)
+            self.abort()
             return
         if self.lane.finished and not self._channel.unsent:
             self._channel.shut()
@@ -216,7 +217,8 @@ class _Connection:
             try:
                 self._channel.drain()
             except OSError as error:
-                self.abort(str(error))
+                self.lane.broken(error)
+                self.abort()
                 return
             self.pump(self._run.now())
 
@@ -326,7 +328,7 @@ class GeventRun:
                 seat.not_trusted(error.verify_message)
                 continue
             except (OSError, UnicodeError) as error:  # the latter: a host name that cannot be one
-                seat.not_connected(str(error))
+                seat.not_connected(error)
                 continue
             connection = _Connection(self, channel)
             connection.serve()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sender.apns.messages import PATH_PREFIX, goaway_reason, header_fields, read_answer
 from sender.apns.reasons import Action, action_for
 from sender.delivery import Delivery
+from sender.network_errors import certificate_alert, in_words
 from sender.reaction import Answer
 from sender.store.records import Due, Outcome, State
 from wire.client import ClientConnection, PreparedRequest
@@ -201,6 +202,13 @@ class Lane:
             self._pinged_at_s = now_s
             self.connection.ping(b"pushrig?")
         return True
+
+    def broken(self, error: BaseException) -> None:
+        """The socket or TLS failed; `lost` follows. A refused client certificate ends the campaign: no retry can mend it."""
+        self.why = self.why or in_words(error)
+        alert = certificate_alert(error)
+        if alert is not None:
+            self.delivery.stop(f"the provider refuses the client certificate: {alert}")
 
     def lost(self, now_s: float) -> None:
         """The socket is gone. What was in flight may have been processed: it counts as an attempt and is sent again."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from sender.delivery import Delivery
 from sender.lane import Lane
+from sender.network_errors import certificate_alert, in_words
 from sender.pace import catch_up, pace
 from sender.pool import Endpoint, PoolOptions, reconnect_pause_s
 from sender.store.records import Exchange, Outcome
@@ -185,10 +186,13 @@ class Seat:
         """How long to wait before the next attempt to connect. `draw`: uniform in [0, 1)."""
         return reconnect_pause_s(self._failures, self._run.pool, draw)
 
-    def not_connected(self, error: str) -> None:
-        """The attempt failed. `error`: "" when it took too long."""
+    def not_connected(self, error: BaseException) -> None:
+        """The attempt failed, maybe for good."""
         self._failures += 1
-        self._run.last_error = error or f"no connection within {self._run.pool.connect_timeout_s:g} s"
+        self._run.last_error = in_words(error) or f"no connection within {self._run.pool.connect_timeout_s:g} s"
+        alert = certificate_alert(error)
+        if alert is not None:
+            self._run.delivery.stop(f"the provider refuses the client certificate: {alert}")
 
     def not_trusted(self, why: str) -> None:
         """The server's certificate is refused: no matter of time, every further attempt would end the same way."""

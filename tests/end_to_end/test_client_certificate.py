@@ -146,3 +146,12 @@ def test_a_sender_of_somebody_else_gets_through_with_the_certificate(rig: Runnin
     answers = asyncio.run(asyncio.wait_for(send_to_each(), TIMEOUT_S))
     assert [status for status, _ in answers] == ["200", "200", "400"]
     assert answers[2][1] == "TopicDisallowed"
+
+
+def test_a_certificate_that_the_provider_does_not_trust_ends_the_campaign_at_once(
+    rig: RunningRig, folder: Path, tmp_path: Path
+) -> None:
+    foreign = self_signed(tmp_path, {})
+    refused = _send(folder, rig, "--cert-file", str(foreign), "--cert-key-file", str(foreign))
+    assert refused.returncode == 4, refused.stderr
+    assert "refuses the client certificate: unknown ca" in refused.stderr

@@ -264,7 +264,9 @@ def test_an_answer_that_comes_after_its_time_is_nobodys() -> None:
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["accept", "reject", "retry", "renew", "refuse", "reset", "goaway", "lose", "silence", "shutdown"]),
+        st.sampled_from(
+            ["accept", "reject", "retry", "renew", "refuse", "reset", "goaway", "lose", "silence", "shutdown"]
+        ),
         st.integers(0, 1_000),
     ),
     max_size=60,

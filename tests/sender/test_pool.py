@@ -25,7 +25,16 @@ def test_endpoints_are_read(url: str, endpoint: Endpoint, authority: str) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:8443", "ftp://x", "https://", "https://x:99999", "https://x/3/device", "https://x?y", "https://u@x"],
+    [
+        "",
+        "localhost:8443",
+        "ftp://x",
+        "https://",
+        "https://x:99999",
+        "https://x/3/device",
+        "https://x?y",
+        "https://u@x",
+    ],
 )
 def test_bad_endpoints_are_named(url: str) -> None:
     with pytest.raises(SenderConfigurationError) as error:

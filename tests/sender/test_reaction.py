@@ -82,7 +82,9 @@ def test_retry_after_as_a_date_is_understood() -> None:
 
 
 def test_retry_after_beyond_a_day_counts_as_a_day() -> None:
-    assert react(Answer(429, "", retry_after="999999999"), 1, NOW_S, POLICY, 0.0).retry_at_s == NOW_S + RETRY_AFTER_MAX_S
+    assert (
+        react(Answer(429, "", retry_after="999999999"), 1, NOW_S, POLICY, 0.0).retry_at_s == NOW_S + RETRY_AFTER_MAX_S
+    )
 
 
 @given(st.text(max_size=40))

@@ -1,5 +1,7 @@
 """When a run exchanges with its source, when it has stalled, and when it is over."""
 
+import errno
+
 from sender.lane import Lane
 from sender.pool import Endpoint, PoolOptions
 from sender.run import BATCH_MAX, UNCOMMITTED_MAX, Pacer, Run, Seat, Wanted
@@ -126,7 +128,7 @@ def test_a_seat_waits_longer_after_each_failure_and_not_after_an_answer() -> Non
     pauses = []
     for _ in range(4):
         pauses.append(seat.pause_s(0.5))
-        seat.not_connected("refused")
+        seat.not_connected(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"))
     assert pauses == sorted(pauses)
     assert pauses[0] == 0.0 < pauses[1]
     lane = Lane(run.delivery, PoolOptions().lane, START_S)
