@@ -13,7 +13,7 @@ from loadtest.rig_process import RunningRig
 
 NEXT = """What to try next:
 
-  pushrig serve                       run the simulator; `pushrig env` for clients
+  pushrig serve                       run the simulator, then `pushrig env`
   pushrig tokens --count 1000000 \\
       --out devices.db                mint a device store of your own
   pushrig send --help                 send a campaign from it

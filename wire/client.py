@@ -7,30 +7,35 @@ constant prefix, the two values and the body.
 from collections.abc import Mapping, Sequence
 
 from wire import frames
-from wire.connection import BODY_BYTES_MAX, Connection, _Receiving
+from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
 from wire.fields import response_fault
 from wire.hpack import Encoder, literal_name, string
-from wire.request import Response
+from wire.request import Head, Response
+from wire.streams import Receiving
 
 _unpack_frame = frames.FRAME_HEADER.unpack_from
 _pack_frame = frames.FRAME_HEADER.pack
 # String literals shorter than this say their length in one byte (RFC 7541, section 5.1).
 _LENGTH_BYTES = [bytes((length,)) for length in range(127)]
-_NEVER = -1
+_NEVER = object()
+INFORMATIONAL_ENDS = "an informational response ends the stream (8.1)"
+EARLY_FAULT = "{} before the head of the response (8.1)"
 
 
 class PreparedRequest:
     """Header fields of requests that differ in two values alone, with their encoding for one connection at a time.
 
-    `fields`: in sending order; the values of the varying names are left out (b""). Belongs to the connection that made it.
+    `fields`: in sending order; the values of the varying names are left out (b""). `takes_second`: whether the second varying
+    name is among them. Used on another connection it is encoded anew: right, but slow when they take turns.
     """
 
-    __slots__ = ("after", "before", "between", "fields", "generation")
+    __slots__ = ("after", "before", "between", "fields", "generation", "takes_second")
 
-    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]], *, takes_second: bool) -> None:
         self.fields = tuple(fields)
+        self.takes_second = takes_second
         self.generation = _NEVER
         self.before = self.between = self.after = b""
 
@@ -82,11 +87,14 @@ class ClientConnection(Connection):
         return 0 if self.closing else max(0, self.remote.streams_max - len(self._windows))
 
     def prepare(self, fields: Sequence[tuple[bytes, bytes]]) -> PreparedRequest:
-        """Fields for `send`: with `request_varying[0]` once and `request_varying[1]` at most once, behind it."""
+        """Fields for `send`: with `request_varying[0]` once and `request_varying[1]` at most once, behind it.
+
+        Raises LocalProtocolError when they stand otherwise.
+        """
         names = [name for name, _ in fields if name in self.request_varying]
         if names not in (list(self.request_varying), [self.request_varying[0]]):
             raise LocalProtocolError(f"a prepared request needs {self.request_varying}, in this order; it has {names}")
-        return PreparedRequest(fields)
+        return PreparedRequest(fields, takes_second=len(names) == 2)
 
     def send(self, prepared: PreparedRequest, first: bytes, second: bytes | None, body: bytes) -> int:
         """Send a prepared request with a body; returns its stream id.
@@ -95,9 +103,11 @@ class ClientConnection(Connection):
         LocalProtocolError when the connection is closing or the peer's limit is reached.
         """
         stream_id = self._next_stream_id
-        if len(self._windows) >= self.remote.streams_max or self.goaway_received is not None:
+        if len(self._windows) >= self.remote.streams_max or self.closing:
             raise LocalProtocolError("no stream is free on this connection")
-        if prepared.generation != self._encoder.generation:
+        if (second is not None) is not prepared.takes_second:
+            raise LocalProtocolError(f"{self.request_varying[1]!r} needs a value where it was prepared, and only there")
+        if prepared.generation is not self._encoder.generation:
             self._encode(prepared)
         if second is None:
             if len(first) >= 127:
@@ -125,7 +135,6 @@ class ClientConnection(Connection):
             or size > 0xFFFF
             or size > self.remote.frame_bytes_max
             or head_size > 0x3FFF
-            or self.closing
         ):
             return self._send_block(block, body)
         self._out.append(
@@ -137,14 +146,17 @@ class ClientConnection(Connection):
         return stream_id
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> int:
-        """Send any request; returns its stream id. Raises LocalProtocolError as `send` does."""
+        """Send any request but HEAD and CONNECT, whose answers end by other rules; returns its stream id.
+
+        Raises LocalProtocolError as `send` does.
+        """
         if not self.streams_free:
             raise LocalProtocolError("no stream is free on this connection")
+        if (b":method", b"HEAD") in fields or (b":method", b"CONNECT") in fields:
+            raise LocalProtocolError("this client sends neither HEAD nor CONNECT")
         return self._send_block(self._encoder.encode(fields), body)
 
     def _send_block(self, block: bytes, body: bytes) -> int:
-        if self.closing:
-            raise LocalProtocolError("the connection is closing: no new streams")
         stream_id = self._next_stream_id
         self._next_stream_id += 2
         self._out.extend(
@@ -172,7 +184,7 @@ class ClientConnection(Connection):
         if second_at < len(names):
             prepared.between += literal_name(second_name)
             prepared.after = encode(prepared.fields[second_at + 1 :])
-        prepared.generation = generation if self._encoder.generation == generation else _NEVER
+        prepared.generation = generation if self._encoder.generation is generation else _NEVER
 
     # Receiving.
 
@@ -194,7 +206,8 @@ class ClientConnection(Connection):
 
     def _read_frames(self, data: bytes, size: int, responses: list[Response]) -> int:
         """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the sender."""
-        frame_bytes_max, windows, read_head = self._frame_bytes_max, self._windows, self._heads.read
+        windows, receiving, sending, read_head = self._windows, self._receiving, self._sending, self._heads.read
+        plain, frame_bytes_max, block_bytes_max = self._plain()
         at = 0
         while size - at >= 9:
             high, low, kind, flags, stream_id = _unpack_frame(data, at)
@@ -208,17 +221,13 @@ class ClientConnection(Connection):
             if (
                 kind == 1
                 and (flags == 5 or flags == 4)
+                and plain
                 and stream_id in windows
-                and self._fast
-                and self.settings_received
-                and self._block is None
-                and stream_id not in self._receiving
-                and stream_id not in self._sending
-                and end - start <= frame_bytes_max
+                and stream_id not in receiving
+                and stream_id not in sending
+                and end - start <= block_bytes_max
             ):
-                body_end = end
-                if flags == 4:
-                    body_end = self._whole_body(data, end, size, stream_id)
+                body_end = end if flags == 5 else self._whole_body(data, end, size, stream_id)
                 if body_end:
                     try:
                         head, varying = read_head(data[start:end])
@@ -232,15 +241,29 @@ class ClientConnection(Connection):
                         del windows[stream_id]
                         responses.append(Response(stream_id, head, varying, body))
                     else:
-                        why = head.fault or "an informational response that ends its stream, or a wrong content-length"
+                        why = head.fault or self._fault_of_whole(head, len(body), flags)
                         self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
                     continue
             if end - start > frame_bytes_max:
                 raise self._too_long(end - start)
             self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            frame_bytes_max = self._frame_bytes_max
+            plain, frame_bytes_max, block_bytes_max = self._plain()
             at = end
         return at
+
+    @staticmethod
+    def _fault_of_whole(head: Head, body_bytes: int, flags: int) -> str:
+        """What the general way would have said of a response read in place, whose head is well formed."""
+        if head.fields[0][1] >= b"2":
+            return LENGTH_FAULT.format(head.content_length, body_bytes)
+        return INFORMATIONAL_ENDS if flags & frames.END_STREAM else EARLY_FAULT.format("DATA")
+
+    def _plain(self) -> tuple[bool, int, int]:
+        """What the hot path has to know, and what only other frames can change: whether it may be taken, the longest frame,
+        the longest header block."""
+        frame_bytes_max = self._announced.frame_bytes_max
+        plain = self._fast and self.settings_received and self._block is None
+        return plain, frame_bytes_max, min(frame_bytes_max, HEADER_BLOCK_BYTES_MAX)
 
     def _whole_body(self, data: bytes, at: int, size: int, stream_id: int) -> int:
         """Where the DATA frame at `at` ends, if it is there whole, carries all of this stream's body, and fits; else 0."""
@@ -254,7 +277,7 @@ class ClientConnection(Connection):
             and of_stream == stream_id
             and not high
             and end <= size
-            and low <= self._frame_bytes_max
+            and low <= self._announced.frame_bytes_max
             and low <= self.local.window_bytes
             and low <= self.body_bytes_max
         ):
@@ -264,14 +287,19 @@ class ClientConnection(Connection):
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id >= self._next_stream_id
 
-    def _check_remote_settings(self, changed: dict[int, int]) -> None:
-        if changed.get(frames.ENABLE_PUSH):
+    def _is_disowned(self, stream_id: int) -> bool:
+        return self.goaway_received is not None and stream_id > self.goaway_received
+
+    def _unexpected_while_open(self, stream_id: int, what: str) -> None:
+        self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, EARLY_FAULT.format(what))
+
+    def _check_remote_settings(self, entries: Sequence[tuple[int, int]]) -> None:
+        if (frames.ENABLE_PUSH, 1) in entries:
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "a server announced ENABLE_PUSH 1 (6.5.2)")
 
-    def _table_limited(self, changed: dict[int, int]) -> None:
-        if frames.HEADER_TABLE_SIZE in changed:
-            # More than the default would cost memory and bring nothing: a sender's fields fit.
-            self._encoder.limit_table(min(changed[frames.HEADER_TABLE_SIZE], frames.HEADER_TABLE_BYTES_DEFAULT))
+    def _table_limited(self, table_bytes_max: int) -> None:
+        # More than the default would cost memory and bring nothing: a sender's fields fit.
+        self._encoder.limit_table(min(table_bytes_max, frames.HEADER_TABLE_BYTES_DEFAULT))
 
     def _unprocessed(self, last_stream_id: int) -> tuple[int, ...]:
         return tuple(stream_id for stream_id in self._windows if stream_id > last_stream_id)
@@ -288,20 +316,20 @@ class ClientConnection(Connection):
             self._unexpected(stream_id, "HEADERS")
             return
         fault = head.fault
-        if fault is None and dict(head.fields)[b":status"] < b"2":
+        if fault is None and head.fields[0][1] < b"2":
             if not end_stream:
                 return  # informational; the response itself is still to come (section 8.1)
-            fault = "an informational response ends the stream (8.1)"
+            fault = INFORMATIONAL_ENDS
         if fault is not None:
             self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, fault)
             return
-        receiving = self._receiving[stream_id] = _Receiving(head, varying, self._stream_window_max)
+        receiving = self._receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if end_stream:
             self._end_of_message(stream_id, receiving)
 
-    def _complete(self, stream_id: int, receiving: _Receiving) -> None:
+    def _complete(self, stream_id: int, receiving: Receiving) -> None:
         if stream_id in self._sending:
             # The server has answered without waiting for the whole request: the rest of it serves nobody.
-            self.reset(stream_id, ErrorCode.NO_ERROR)
+            self.reset(stream_id, ErrorCode.CANCEL)
         self._windows.pop(stream_id, None)
         self._responses.append(Response(stream_id, receiving.head, receiving.varying, bytes(receiving.body)))

@@ -17,6 +17,7 @@ REQUIRED_REQUEST_FIELDS = (b":method", b":scheme", b":path")
 
 # Section 8.2.1 bars less; RFC 9110's `token` in lower case is what a field name is, section 5.1 there.
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
+_BODILESS = frozenset({(b":status", b"204"), (b":status", b"304")})
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
 _CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
 
@@ -51,19 +52,24 @@ def _fields_fault(fields: Sequence[Field], pseudo_fields: frozenset[bytes]) -> s
             regular_seen = True
             if name in CONNECTION_FIELDS:
                 return f"the connection-specific field {name!r} (RFC 9113, 8.2.2)"
-            if name == b"te" and value != b"trailers":
+            if name == b"te" and value.lower() != b"trailers":
                 return "the field 'te' with another value than 'trailers' (RFC 9113, 8.2.2)"
     return None
 
 
 def content_length(fields: Sequence[Field]) -> tuple[int | None, str | None]:
-    """The announced length of the body in bytes, or why the announcement cannot be believed (RFC 9110, 8.6)."""
+    """The announced length of the body in bytes, or why the announcement cannot be believed (RFC 9110, 8.6).
+
+    Responses 204 and 304 have no body whatever they announce (RFC 9113, 8.1.1): of them nothing is expected.
+    """
     values = {value for name, value in fields if name == b"content-length"}
     if not values:
         return None, None
     value = values.pop()
     if values or not _CONTENT_LENGTH.fullmatch(value):
         return None, "content-length is no number, or comes with different values (RFC 9110, 8.6)"
+    if fields[0] in _BODILESS:
+        return None, None
     return int(value), None
 
 

@@ -1,8 +1,12 @@
 """From header blocks to heads: decoding, checking, and recognising blocks whose shape has been seen.
 
-The general way decodes a block field by field and checks each. When the block left the dynamic table as it was, its layout is
-kept: the exact bytes around the values of the varying names. The next block of that layout is then read with a few
-comparisons, and shares the head. Layouts are forgotten whenever the table changes, since indices then mean other fields.
+The general way decodes a block field by field and checks each. Two memories make it short:
+
+- Layouts. When a block left the dynamic table as it was, the exact bytes around its varying values are kept. The next block
+  of that layout is read with a few comparisons. Layouts are forgotten whenever the table changes, since indices then mean
+  other fields.
+- Heads. Fields that have been found well formed are kept with their head. A block that brings them again, however coded, is
+  decoded but not checked anew, and shares the head.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +15,13 @@ from typing import NamedTuple
 from wire import huffman
 from wire.fields import content_length, trailers_fault
 from wire.hpack import ENTRY_OVERHEAD_BYTES, Decoder, HeaderListTooLarge, HpackError, Span
-from wire.request import Head
+from wire.request import Fields, Head
 
-LAYOUTS_MAX = 64  # of all lengths, per connection; at the bound all are forgotten and learnt anew
-LAYOUTS_OF_ONE_LENGTH_MAX = 8
+LAYOUTS_MAX = 256  # of all lengths, per connection; at the bound all are forgotten and learnt anew
+LAYOUTS_OF_ONE_LENGTH_MAX = 16  # they are tried one after the other; at the bound the oldest goes
+LAYOUT_BYTES_MAX = 4_096  # longer blocks are read generally every time
+HEADS_MAX = 64  # per connection; at the bound all are forgotten
+HEAD_BYTES_MAX = 8_192  # counted as header lists are; larger heads are made anew every time
 
 Varying = tuple[bytes | None, bytes | None]
 NO_VARYING: Varying = (None, None)
@@ -37,9 +44,9 @@ class _Layout(NamedTuple):
 class HeadReader:
     """Reads the header blocks of one direction of one connection.
 
-    `varying`: the two names whose values differ from message to message, in the order in which messages carry them.
-    `fault_of`: the check of a header section (of requests or of responses). `fast` False takes the general way only; a test
-    shows that both say the same.
+    `varying`: the two names whose values differ from message to message, in the order in which messages carry them; any but
+    `:status` and `content-length`, which heads speak of. `fault_of`: the check of a header section (of requests or of
+    responses). `fast` False remembers nothing; a test shows that both say the same.
     """
 
     def __init__(
@@ -50,12 +57,25 @@ class HeadReader:
         *,
         fast: bool = True,
     ) -> None:
+        assert not {b":status", b"content-length"} & set(varying), "these belong to the head"
         self.decoder = decoder
         self.varying = varying
         self._fault_of = fault_of
         self._fast = fast
         self._layouts: dict[int, list[_Layout]] = {}
         self._layout_count = 0
+        self._heads: dict[Fields, Head] = {}
+
+    def limit_table(self, table_bytes_max: int) -> None:
+        """The peer has acknowledged a new HEADER_TABLE_SIZE: its next block may have to say so (RFC 7541, section 4.2)."""
+        self._forget_layouts()
+        self.decoder.limit_table(table_bytes_max)
+
+    def limit_list(self, list_bytes_max: int) -> None:
+        """Take header lists of at most so many bytes from now on."""
+        if list_bytes_max != self.decoder.list_bytes_max:
+            self._forget_layouts()
+            self.decoder.list_bytes_max = list_bytes_max
 
     def read(self, block: bytes) -> tuple[Head, Varying]:
         """The head of a block and its varying values. Malformed messages have `head.fault`. Raises HpackError."""
@@ -85,66 +105,85 @@ class HeadReader:
 
     def read_trailers(self, block: bytes) -> str | None:
         """Decode a trailer section, for the table's sake; its fault, or None. Raises HpackError."""
-        self._forget()
         try:
             return trailers_fault(self.decoder.decode(block))
         except HeaderListTooLarge as error:
             return str(error)
+        finally:
+            if self.decoder.changed:
+                self._forget_layouts()
 
-    def _forget(self) -> None:
+    def _forget_layouts(self) -> None:
         self._layouts.clear()
         self._layout_count = 0
 
     def _read_generally(self, block: bytes) -> tuple[Head, Varying]:
         decoder = self.decoder
         try:
-            fields = decoder.decode(block)
+            whole = decoder.decode(block)
         except HeaderListTooLarge as error:
-            self._forget()
             return Head((), str(error)), NO_VARYING
-        fault = self._fault_of(fields)
-        length = None
-        if fault is None:
-            length, fault = content_length(fields)
-        if decoder.changed:
-            self._forget()
-        head, varying = self._split(fields, fault, length)
-        if self._fast and fault is None and not decoder.changed:
-            self._learn(block, fields, head)
+        finally:
+            if decoder.changed:
+                self._forget_layouts()
+        fields, varying = self._split(whole)
+        head = self._heads.get(fields)
+        if head is None or any(value is not None and _is_doubtful(value) for value in varying):
+            fault = self._fault_of(whole)
+            length = None
+            if fault is None:
+                length, fault = content_length(whole)
+            if fault is not None:
+                return Head(fields, fault), varying
+            if head is None:
+                head = Head(fields, None, length)
+                self._keep(head)
+        if self._fast and not decoder.changed:
+            self._learn(block, head)
         return head, varying
 
-    def _split(self, fields: list[tuple[bytes, bytes]], fault: str | None, length: int | None) -> tuple[Head, Varying]:
+    def _keep(self, head: Head) -> None:
+        if self._fast and _list_bytes(head.fields) <= HEAD_BYTES_MAX:
+            if len(self._heads) >= HEADS_MAX:
+                self._heads.clear()
+            self._heads[head.fields] = head
+
+    def _split(self, whole: list[tuple[bytes, bytes]]) -> tuple[Fields, Varying]:
+        """The fields without the varying values, and these: of each varying name the first."""
         first_name, second_name = self.varying
         first = second = None
-        for at, (name, value) in enumerate(fields):
+        fields = whole.copy()
+        for at, (name, value) in enumerate(whole):
             if name == first_name and first is None:
                 first = value
                 fields[at] = (name, b"")
             elif name == second_name and second is None:
                 second = value
                 fields[at] = (name, b"")
-        return Head(tuple(fields), fault, length), (first, second)
+        return tuple(fields), (first, second)
 
-    def _learn(self, block: bytes, fields: list[tuple[bytes, bytes]], head: Head) -> None:
+    def _learn(self, block: bytes, head: Head) -> None:
         spans = self.decoder.spans
         # Exactly the varying names, once each, in their order, as literals: anything else is read generally every time.
         names = tuple(span.name for span in spans)
-        if names not in (self.varying, self.varying[:1]):
+        if len(block) > LAYOUT_BYTES_MAX or names not in (self.varying, self.varying[:1]):
             return
-        if sum(name in self.varying for name, _ in fields) != len(spans):
+        if sum(name in self.varying for name, _ in head.fields) != len(spans):
+            return
+        if any(span.start == span.end for span in spans):
             return
         # The bound of the header list must hold for any value of this layout: Huffman codes take 5 bits and more.
-        list_bytes = sum(len(name) + len(value) + ENTRY_OVERHEAD_BYTES for name, value in fields)
-        list_bytes += sum((span.end - span.start) * 8 // 5 + 1 for span in spans)
-        if list_bytes > self.decoder.list_bytes_max:
+        values_bytes = sum((span.end - span.start) * 8 // 5 + 1 for span in spans)
+        if _list_bytes(head.fields) + values_bytes > self.decoder.list_bytes_max:
             return
-        same_length = self._layouts.get(len(block), [])
-        if self._layout_count >= LAYOUTS_MAX or len(same_length) >= LAYOUTS_OF_ONE_LENGTH_MAX:
-            self._forget()
+        if self._layout_count >= LAYOUTS_MAX:
+            self._forget_layouts()
+        same_length = self._layouts.setdefault(len(block), [])
+        if len(same_length) >= LAYOUTS_OF_ONE_LENGTH_MAX:
+            del same_length[0]
+            self._layout_count -= 1
         first = spans[0]
         second = spans[1] if len(spans) == 2 else Span(b"", len(block), len(block), False)
-        if first.start == first.end or (len(spans) == 2 and second.start == second.end):
-            return
         layout = _Layout(
             first.start,
             first.end,
@@ -156,5 +195,14 @@ class HeadReader:
             coded=first.coded + 2 * second.coded,
             head=head,
         )
-        self._layouts.setdefault(len(block), []).append(layout)
+        same_length.append(layout)
         self._layout_count += 1
+
+
+def _is_doubtful(value: bytes) -> bool:
+    """Whether a varying value may be at fault: empty, or against section 8.2.1. The full check decides."""
+    return not value or 0 in value or 10 in value or 13 in value or value[0] <= 32 or value[-1] <= 32
+
+
+def _list_bytes(fields: Fields) -> int:
+    return sum(len(name) + len(value) for name, value in fields) + ENTRY_OVERHEAD_BYTES * len(fields)

@@ -78,8 +78,9 @@ def string(text: bytes, *, coded: bool = False) -> bytes:
 class Decoder:
     """Reads the header blocks of one direction of one connection, in the order of their arrival.
 
-    `table_bytes_max`: the HEADER_TABLE_SIZE this end announced. `list_bytes_max`: bound of one list of fields, counted as
-    SETTINGS_MAX_HEADER_LIST_SIZE is (RFC 9113, section 6.5.2). `varying`: names whose values are not worth remembering.
+    `table_bytes_max`: the largest HEADER_TABLE_SIZE of this end that the peer may use. `list_bytes_max`: bound of one list of
+    fields, counted as SETTINGS_MAX_HEADER_LIST_SIZE is (RFC 9113, section 6.5.2). `varying`: names whose values are not worth
+    remembering.
     """
 
     def __init__(
@@ -111,7 +112,9 @@ class Decoder:
         """The peer has acknowledged a new HEADER_TABLE_SIZE: a smaller one it must confirm in its next block (4.2)."""
         self.table_bytes_max = table_bytes_max
         if table_bytes_max < self._size_max:
-            self._must_shrink_to = table_bytes_max
+            # Of several limits since the last block the lowest has to be confirmed.
+            lowest = table_bytes_max if self._must_shrink_to is None else self._must_shrink_to
+            self._must_shrink_to = min(lowest, table_bytes_max)
 
     def decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
         """The fields of a block. Raises HpackError, or HeaderListTooLarge after the whole block has been applied."""
@@ -123,14 +126,14 @@ class Decoder:
         if size and block[0] & 0xE0 == 0x20:
             at = self._size_updates(block)
         if self._must_shrink_to is not None:
-            raise HpackError("the table size was lowered and the next header block does not start with an update (4.2)")
+            raise HpackError("the table size was lowered and the next header block does not start with an update (section 4.2)")
         while at < size:
             first = block[at]
             if first & 0x80:
                 index, at = (first & 0x7F, at + 1) if first != 0xFF else read_integer(block, at, 0x7F)
                 field = self._entry(index)
             elif first & 0xE0 == 0x20:
-                raise HpackError("a table size update after the start of a header block (4.2)")
+                raise HpackError("a table size update after the start of a header block (section 4.2)")
             else:
                 mask = 0x3F if first & 0x40 else 0x0F
                 index, at = (first & mask, at + 1) if first & mask != mask else read_integer(block, at, mask)
@@ -205,12 +208,15 @@ class Decoder:
         at = 0
         while at < len(block) and block[at] & 0xE0 == 0x20:
             size, at = read_integer(block, at, 0x1F)
-            if size > self.table_bytes_max:
-                raise HpackError(f"a table size update to {size}, over the {self.table_bytes_max} announced (6.3)")
             self._size_max = size
             if self._must_shrink_to is not None and size <= self._must_shrink_to:
                 self._must_shrink_to = None
             self._evict()
+        # Of several updates the last counts: python-hyper's encoder repeats every limit it was told since its last block.
+        if self._size_max > self.table_bytes_max:
+            raise HpackError(
+                f"a table size update to {self._size_max}, over the {self.table_bytes_max} announced (section 6.3)"
+            )
         self.changed = True
         return at
 
@@ -232,22 +238,26 @@ class Encoder:
         self._size = 0
         self._entries: list[tuple[bytes, bytes]] = []  # newest first
         self._updates: list[int] = []
-        self.generation = 0  # counts changes of the dynamic table: what was encoded before stays valid while it stands
+        # Replaced with every change of the dynamic table. What was encoded under it stays valid while it is the same object;
+        # no two encoders share one.
+        self.generation = object()
 
     def limit_table(self, table_bytes_max: int) -> None:
         """Use at most so many bytes of the peer's table; the next block says so (section 4.2)."""
+        if table_bytes_max == self._size_max and not self._updates:
+            return
         # The smallest size between two blocks has to be told as well as the last.
         self._updates = [*[size for size in self._updates if size < table_bytes_max][:1], table_bytes_max]
         self._size_max = table_bytes_max
         self._evict()
-        self.generation += 1
+        self.generation = object()
 
     def encode(self, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
         """One header block."""
         parts = [integer(size, 0x1F, 0x20) for size in self._updates]
         if self._updates:
             self._updates = []
-            self.generation += 1  # the block just written starts with updates and must not be sent again
+            self.generation = object()  # the block just written starts with updates and must not be sent again
         parts.extend(self._field(field) for field in fields)
         return b"".join(parts)
 
@@ -268,7 +278,7 @@ class Encoder:
         self._entries.insert(0, field)
         self._size += entry_bytes
         self._evict()
-        self.generation += 1
+        self.generation = object()
         return literal
 
     def _literal(self, field: tuple[bytes, bytes], mask: int, first: int) -> bytes:

@@ -112,11 +112,11 @@ def decode(coded: bytes) -> bytes:
     return b"".join(parts)
 
 
+_CODE_BITS = [f"{code:0{bits}b}" for code, bits in zip(CODES, LENGTHS, strict=True)]
+
+
 def encode(text: bytes) -> bytes:
     """The coded form of any text, padded with the start of EOS."""
-    bits, count = 0, 0
-    for byte in text:
-        bits = bits << LENGTHS[byte] | CODES[byte]
-        count += LENGTHS[byte]
-    padding = -count % 8
-    return ((bits + 1 << padding) - 1).to_bytes((count + padding) // 8)
+    bits = "".join([_CODE_BITS[byte] for byte in text])
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8) if bits else b""

@@ -4,17 +4,23 @@
 of answers are built by `wire.hpack.stateless_block`, so one block serves all connections.
 """
 
+from collections import deque
 from collections.abc import Mapping
 
 from wire import frames
-from wire.connection import BODY_BYTES_MAX, Connection, _Receiving
+from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import StreamRefused, TrailersReceived
 from wire.fields import request_fault
 from wire.request import Request
+from wire.streams import Receiving
 
 # A client may open streams before it has read the limit; so many are served (the RFC's own advice is 100 at least).
 STREAMS_BEFORE_ACK_MAX = 1_000
+STREAMS_MAX_DEFAULT = 1_000  # announced when the owner names no limit
+# Stretches of stream ids that a client passed over, newest kept: opening one of them later has an error of its own.
+GAPS_REMEMBERED_MAX = 16
+NO_TABLE = b"\x20"  # a table size update to 0 (RFC 7541, section 6.3)
 
 _FRAME = frames.FRAME_HEADER
 _unpack_frame = _FRAME.unpack_from
@@ -24,7 +30,8 @@ _pack_frame = _FRAME.pack
 class ServerConnection(Connection):
     """One connection as its server sees it.
 
-    `settings`: the first SETTINGS, queued at once. `varying`: names of the two request fields that differ between requests.
+    `settings`: the first SETTINGS, queued at once; a limit of streams is always among them. `varying`: names of the two
+    request fields that differ between requests.
     """
 
     def __init__(
@@ -35,7 +42,7 @@ class ServerConnection(Connection):
         fast: bool = True,
         body_bytes_max: int = BODY_BYTES_MAX,
     ) -> None:
-        settings = settings or {}
+        settings = {frames.MAX_CONCURRENT_STREAMS: STREAMS_MAX_DEFAULT, **(settings or {})}
         super().__init__(
             settings=settings, varying=varying, fault_of=request_fault, fast=fast, body_bytes_max=body_bytes_max
         )
@@ -43,6 +50,10 @@ class ServerConnection(Connection):
         self._requests: list[Request] = []
         self._greeted = False
         self._acknowledged_once = False
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=GAPS_REMEMBERED_MAX)
+        # What the next answer's header block has to begin with, see `_table_limited`; the size our peer's table has for it.
+        self._block_start = b""
+        self._table_bytes = frames.HEADER_TABLE_BYTES_DEFAULT
         self.change_settings(settings)
 
     def receive_data(self, data: bytes) -> list[Request]:
@@ -69,8 +80,8 @@ class ServerConnection(Connection):
     def _read_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
         """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the simulator."""
         windows, read_head = self._windows, self._heads.read
-        plain, frame_bytes_max, body_bytes_max = self._plain()
-        last_stream_id = self.last_peer_stream_id
+        plain, frame_bytes_max, block_bytes_max, body_bytes_max = self._plain()
+        next_stream_id = self._next_stream_id()
         while size - at >= 9:
             high, low, kind, flags, stream_id = _unpack_frame(data, at)
             start = at + 9
@@ -81,14 +92,7 @@ class ServerConnection(Connection):
                 break
             # The usual request: HEADERS without padding or priority, and all of its body in the DATA frame behind it. It
             # passes from idle to half-closed without a record of its own but its send window.
-            if (
-                kind == 1
-                and flags == 4
-                and plain
-                and size - end >= 9
-                and stream_id & 1
-                and last_stream_id < stream_id < 0x80000000
-            ):
+            if kind == 1 and flags == 4 and plain and size - end >= 9 and next_stream_id == stream_id < 0x80000000:
                 high, low, next_kind, next_flags, next_stream = _unpack_frame(data, end)
                 body_end = end + 9 + low
                 if (
@@ -98,14 +102,15 @@ class ServerConnection(Connection):
                     and not high
                     and body_end <= size
                     and low <= body_bytes_max
-                    and end - start <= frame_bytes_max
+                    and end - start <= block_bytes_max
                     and len(windows) < self.streams_in_force
                 ):
                     try:
                         head, varying = read_head(data[start:end])
                     except ValueError as error:
                         raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
-                    self.last_peer_stream_id = last_stream_id = stream_id
+                    self.last_peer_stream_id = stream_id
+                    next_stream_id = stream_id + 2
                     self.inbound_window -= low
                     at = body_end
                     length = head.content_length
@@ -113,32 +118,43 @@ class ServerConnection(Connection):
                         windows[stream_id] = self.remote.window_bytes
                         requests.append(Request(stream_id, head, varying, data[end + 9 : body_end]))
                     else:
-                        why = head.fault or f"content-length says {length} bytes and {low} came (8.1.1)"
+                        why = head.fault or LENGTH_FAULT.format(length, low)
                         self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
                     continue
             if end - start > frame_bytes_max:
                 raise self._too_long(end - start)
             self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            plain, frame_bytes_max, body_bytes_max = self._plain()
-            last_stream_id = self.last_peer_stream_id
+            plain, frame_bytes_max, block_bytes_max, body_bytes_max = self._plain()
+            next_stream_id = self._next_stream_id()
             at = end
         return at
 
-    def _plain(self) -> tuple[bool, int, int]:
+    def _plain(self) -> tuple[bool, int, int, int]:
         """What the hot path has to know, and what only other frames can change: whether it may be taken, the longest frame,
-        the longest body that comes in one frame."""
+        the longest header block, the longest body that comes in one frame."""
         plain = self._fast and self.settings_received and self._block is None and self.goaway_sent is None
-        bounds = (self._frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
-        return plain, self._frame_bytes_max, min(bounds)
+        longest = self._announced.frame_bytes_max
+        body_bytes_max = min(longest, self.local.window_bytes, self.body_bytes_max)
+        return plain, longest, min(longest, HEADER_BLOCK_BYTES_MAX), body_bytes_max
 
-    def answer(self, stream_id: int, block: bytes, body: bytes = b"") -> None:
+    def _next_stream_id(self) -> int:
+        """The stream that a client opens next when it passes none over."""
+        return self.last_peer_stream_id + 2 if self.last_peer_stream_id else 1
+
+    def answer(self, stream_id: int, block: bytes, body: bytes = b"") -> bool:
         """Queue a whole response. `block`: its encoded header fields; `body`: sent as windows allow, in order.
 
-        Raises LocalProtocolError when the stream has been answered or is gone; look at `is_open` for late answers.
+        False, and nothing is sent, when the stream has ended meanwhile, as by a reset of the client in the same read. Raises
+        LocalProtocolError when the stream was never opened, or has an answer on its way.
         """
         window = self._windows.get(stream_id)
+        if window is None and not self._is_idle(stream_id):
+            return False
         if window is None or stream_id in self._sending:
             raise LocalProtocolError(f"stream {stream_id} is not waiting for an answer")
+        if self._block_start:
+            block = self._block_start + block
+            self._block_start = b""
         size = len(block)
         if size > self.remote.frame_bytes_max:
             self._out.extend(
@@ -154,6 +170,7 @@ class ServerConnection(Connection):
             del self._windows[stream_id]
             if stream_id in self._receiving:
                 self._answered_early(stream_id)
+        return True
 
     def is_open(self, stream_id: int) -> bool:
         """Whether the stream still waits for an answer: it may have been reset meanwhile."""
@@ -180,18 +197,28 @@ class ServerConnection(Connection):
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id > self.last_peer_stream_id
 
-    def _check_remote_settings(self, changed: dict[int, int]) -> None:
-        """A client may announce anything."""
+    def _is_disowned(self, stream_id: int) -> bool:
+        return self.goaway_sent is not None and stream_id > self.goaway_sent
 
-    def _acknowledge(self, acknowledged: dict[int, int]) -> None:
+    def _unexpected_while_open(self, stream_id: int, what: str) -> None:
+        self._stream_error(stream_id, ErrorCode.STREAM_CLOSED, f"{what} after the end of the message (5.1)")
+
+    def _table_limited(self, table_bytes_max: int) -> None:
+        # Answers use no table. Still a smaller one has to be confirmed in the next block (RFC 7541, section 4.2): by a size of
+        # 0, which no later limit can undercut.
+        if table_bytes_max < self._table_bytes:
+            self._table_bytes = 0
+            self._block_start = NO_TABLE
+
+    def _settings_acknowledged(self) -> None:
         self._acknowledged_once = True
-        super()._acknowledge(acknowledged)
+        super()._settings_acknowledged()
 
-    def _widen(self) -> None:
-        super()._widen()
+    def _settings_changed(self) -> None:
+        super()._settings_changed()
         # A lower limit binds streams opened after its ACK; a higher one may be used as soon as it is on its way.
         in_force = self.local.streams_max if self._acknowledged_once else STREAMS_BEFORE_ACK_MAX
-        self.streams_in_force = max(in_force, *self._values(frames.MAX_CONCURRENT_STREAMS), 0)
+        self.streams_in_force = max(in_force, *self._announced.on_their_way(frames.MAX_CONCURRENT_STREAMS), 0)
 
     def _header_block(self, stream_id: int, end_stream: bool, block: bytes) -> None:
         if stream_id in self._receiving:
@@ -206,10 +233,17 @@ class ServerConnection(Connection):
         # Decoded whatever becomes of the stream: the table is shared by all (section 4.3).
         head, varying = self._read_head(block)
         if stream_id <= self.last_peer_stream_id:
+            if any(low <= stream_id < high for low, high in self._gaps):
+                raise RemoteProtocolError(
+                    ErrorCode.PROTOCOL_ERROR,
+                    f"stream {stream_id} opened after stream {self.last_peer_stream_id} (5.1.1)",
+                )
             self._unexpected(stream_id, "HEADERS")
             return
+        if stream_id != self._next_stream_id():
+            self._gaps.append((self._next_stream_id(), stream_id))
         self.last_peer_stream_id = stream_id
-        if self.goaway_sent is not None and stream_id > self.goaway_sent:
+        if self._is_disowned(stream_id):
             return
         if len(self._windows) >= self.streams_in_force:
             self.reset(stream_id, ErrorCode.REFUSED_STREAM)
@@ -219,9 +253,9 @@ class ServerConnection(Connection):
             self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, head.fault)
             return
         self._windows[stream_id] = self.remote.window_bytes
-        receiving = self._receiving[stream_id] = _Receiving(head, varying, self._stream_window_max)
+        receiving = self._receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if end_stream:
             self._end_of_message(stream_id, receiving)
 
-    def _complete(self, stream_id: int, receiving: _Receiving) -> None:
+    def _complete(self, stream_id: int, receiving: Receiving) -> None:
         self._requests.append(Request(stream_id, receiving.head, receiving.varying, bytes(receiving.body)))

@@ -1,0 +1,246 @@
+"""Rules of RFC 9113 whose breach ends one stream: a valid message, one thing spoilt, RST_STREAM; the next stream goes on."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.wire.peers import (
+    REQUEST,
+    RESPONSE,
+    Frame,
+    data,
+    frames_of,
+    headers,
+    open_client,
+    open_server,
+    replaced,
+    request,
+    sent,
+)
+from wire import frames
+from wire.connection import HEADER_LIST_BYTES_MAX, Connection
+from wire.errors import ErrorCode
+from wire.events import StreamReset
+from wire.hpack import Encoder
+from wire.request import Fields
+
+PROTOCOL, SIZE, FLOW = ErrorCode.PROTOCOL_ERROR, ErrorCode.FRAME_SIZE_ERROR, ErrorCode.FLOW_CONTROL_ERROR
+CLOSED = ErrorCode.STREAM_CLOSED
+OPEN = headers(1, REQUEST)
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One broken rule of stream 1. `why`: part of what the event says about it."""
+
+    section: str
+    claim: str
+    spoilt: bytes
+    code: ErrorCode
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.section} {self.claim}"
+
+
+def _with_length(fields: Fields, length: bytes) -> Fields:
+    return (*fields, (b"content-length", length))
+
+
+INTERIM: Fields = ((b":status", b"103"),)
+
+AT_A_SERVER = (
+    Breach("5.1", "DATA behind the end of the request", request(1) + data(1, b"x"), CLOSED, "DATA after the end"),
+    Breach("5.1", "HEADERS behind the end", request(1) + headers(1, REQUEST), CLOSED, "HEADERS after the end"),
+    Breach("6.3", "PRIORITY of another length than 5", OPEN + frames.frame(2, 0, 1, bytes(4)), SIZE, "PRIORITY of 4"),
+    Breach("6.9", "WINDOW_UPDATE by 0", OPEN + frames.window_update_frame(1, 0), PROTOCOL, "by 0"),
+    Breach(
+        "6.9.1", "a window over 2^31-1", OPEN + frames.window_update_frame(1, 2**31 - 1), FLOW, "overflows the stream"
+    ),
+    Breach("8.1", "a second header section within a body", OPEN + headers(1, REQUEST), PROTOCOL, "within a body"),
+    Breach("8.1", "trailers with pseudo-header fields", OPEN + headers(1, REQUEST, end_stream=True), PROTOCOL, "8.3"),
+    Breach(
+        "8.2.1",
+        "trailers with an upper-case name",
+        OPEN + headers(1, ((b"X", b""),), end_stream=True),
+        PROTOCOL,
+        "8.2.1",
+    ),
+    Breach(
+        "8.1.1",
+        "a body shorter than its length",
+        request(1, b"1234", _with_length(REQUEST, b"5")),
+        PROTOCOL,
+        "says 5 bytes and 4",
+    ),
+    Breach(
+        "8.1.1",
+        "a body longer than its length",
+        request(1, b"123456", _with_length(REQUEST, b"5")),
+        PROTOCOL,
+        "says 5 bytes and 6",
+    ),
+    Breach(
+        "8.1.1",
+        "a length and no body",
+        headers(1, _with_length(REQUEST, b"5"), end_stream=True),
+        PROTOCOL,
+        "says 5 bytes and 0",
+    ),
+    Breach(
+        "8.1.1",
+        "a body in two frames shorter than its length",
+        headers(1, _with_length(REQUEST, b"5")) + data(1, b"12") + data(1, b"34", end_stream=True),
+        PROTOCOL,
+        "says 5 bytes and 4",
+    ),
+    Breach(
+        "8.1.1",
+        "a body that ends with trailers shorter than its length",
+        headers(1, _with_length(REQUEST, b"5")) + data(1, b"12") + headers(1, ((b"x", b""),), end_stream=True),
+        PROTOCOL,
+        "says 5 bytes and 2",
+    ),
+    Breach(
+        "RFC 9110, 8.6", "a length that is no number", request(1, b"1", _with_length(REQUEST, b"+1")), PROTOCOL, "8.6"
+    ),
+    Breach("8.3.1", "a request without :path", request(1, b"{}", replaced(REQUEST, path=None)), PROTOCOL, "missing"),
+    Breach(
+        "10.5.1",
+        "a header list over the bound",
+        request(1, b"{}", (*REQUEST, (b"x", b"1" * 16_000))),
+        PROTOCOL,
+        "header list",
+    ),
+)
+
+AT_A_CLIENT = (
+    Breach("6.3", "PRIORITY of another length than 5", frames.frame(2, 0, 1, bytes(4)), SIZE, "PRIORITY of 4"),
+    Breach("6.9", "WINDOW_UPDATE by 0", frames.window_update_frame(1, 0), PROTOCOL, "by 0"),
+    Breach("6.9.1", "a window over 2^31-1", frames.window_update_frame(1, 2**31 - 1), FLOW, "overflows the stream"),
+    Breach("8.1", "DATA before the head of the response", data(1, b"x"), PROTOCOL, "DATA before the head"),
+    Breach(
+        "8.1",
+        "DATA behind an interim response",
+        headers(1, INTERIM) + data(1, b"x", end_stream=True),
+        PROTOCOL,
+        "DATA before the head",
+    ),
+    Breach(
+        "8.1",
+        "an interim response that ends the stream",
+        headers(1, INTERIM, end_stream=True),
+        PROTOCOL,
+        "informational",
+    ),
+    Breach(
+        "8.1",
+        "a second header section within a body",
+        headers(1, RESPONSE) + headers(1, RESPONSE),
+        PROTOCOL,
+        "within a body",
+    ),
+    Breach(
+        "8.1",
+        "trailers with pseudo-header fields",
+        headers(1, RESPONSE) + headers(1, RESPONSE, end_stream=True),
+        PROTOCOL,
+        "8.3",
+    ),
+    Breach(
+        "8.1.1",
+        "a body of another length",
+        headers(1, _with_length(RESPONSE, b"5")) + data(1, b"1", end_stream=True),
+        PROTOCOL,
+        "says 5 bytes and 1",
+    ),
+    Breach(
+        "8.1.1",
+        "a length and no body",
+        headers(1, _with_length(RESPONSE, b"5"), end_stream=True),
+        PROTOCOL,
+        "says 5 bytes and 0",
+    ),
+    Breach("8.3.2", "a response without :status", headers(1, RESPONSE[1:], end_stream=True), PROTOCOL, ":status"),
+)
+
+
+def _check(end: Connection, breach: Breach) -> None:
+    assert end.failed is None
+    (reset,) = [event for event in end.take_events() if isinstance(event, StreamReset)]
+    assert (reset.stream_id, reset.code, reset.local) == (1, breach.code, True)
+    assert breach.why in reset.why
+    assert sent(end, frames.RST_STREAM) == [Frame(frames.RST_STREAM, 0, 1, breach.code.to_bytes(4))]
+    assert end.open_streams == 0
+    assert not end._receiving
+    assert not end._sending
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "general"])
+@pytest.mark.parametrize("breach", AT_A_SERVER, ids=str)
+def test_a_server_ends_the_stream_over(breach: Breach, fast: bool) -> None:
+    server = open_server({frames.MAX_HEADER_LIST_SIZE: 8_000}, fast=fast)
+    server.receive_data(breach.spoilt)
+    _check(server, breach)
+    # What the client had already sent on that stream is dropped, without a second RST_STREAM.
+    late = data(1, b"late") + frames.window_update_frame(1, 0) + headers(1, REQUEST) + frames.rst_stream_frame(1, 8)
+    assert [message.stream_id for message in server.receive_data(late + request(3))] == [3]
+    assert server.data_to_send() == b""
+    assert server.take_events() == []
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "general"])
+@pytest.mark.parametrize("breach", AT_A_CLIENT, ids=str)
+def test_a_client_ends_the_stream_over(breach: Breach, fast: bool) -> None:
+    client = open_client(fast=fast)
+    client.request(REQUEST)
+    client.data_to_send()
+    assert client.receive_data(breach.spoilt) == []
+    _check(client, breach)
+    late = headers(1, RESPONSE) + data(1, b"late") + frames.window_update_frame(1, 0) + frames.rst_stream_frame(1, 8)
+    assert client.receive_data(late) == []
+    assert client.data_to_send() == b""
+    assert client.take_events() == []
+    assert client.request(REQUEST) == 3
+    assert [message.stream_id for message in client.receive_data(headers(3, RESPONSE, end_stream=True))] == [3]
+
+
+def test_the_same_message_unspoilt_is_fine() -> None:
+    server = open_server()
+    server.receive_data(request(1, b"12345", _with_length(REQUEST, b"5")) + headers(3, REQUEST))
+    received = server.receive_data(data(3, b"x") + headers(3, ((b"x-checksum", b"1"),), end_stream=True))
+    assert [(message.stream_id, message.body) for message in received] == [(3, b"x")]
+    assert [frame.kind for frame in frames_of(server.data_to_send())] == []
+
+
+def test_data_over_the_window_of_a_stream_ends_the_stream() -> None:
+    server = open_server({frames.INITIAL_WINDOW_SIZE: 10})
+    assert server.receive_data(headers(1, REQUEST) + data(1, b"x" * 11)) == []
+    (reset,) = [event for event in server.take_events() if isinstance(event, StreamReset)]
+    assert (reset.code, reset.local) == (FLOW, True)
+    assert "6.9.1" in reset.why
+    assert server.failed is None
+
+
+def test_padding_counts_against_the_window_of_a_stream() -> None:
+    server = open_server({frames.INITIAL_WINDOW_SIZE: 10})
+    padded = frames.frame(frames.DATA, frames.PADDED, 1, b"\x09x" + bytes(9))
+    server.receive_data(headers(1, REQUEST) + padded)
+    assert [event.code for event in server.take_events() if isinstance(event, StreamReset)] == [FLOW]
+
+
+def test_the_header_block_of_an_ended_stream_still_feeds_the_table() -> None:
+    server, encoder = open_server(), Encoder(unindexed=[b":path", b"apns-id"])
+    first = frames.frame(frames.HEADERS, frames.END_HEADERS, 1, encoder.encode((*REQUEST, (b"Bad", b"name"))))
+    second = frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 3, encoder.encode(REQUEST))
+    (message,) = server.receive_data(first + second)
+    assert message.head.value(b"apns-topic") == b"com.example.app"
+
+
+def test_a_header_list_has_a_bound_even_when_settings_name_none() -> None:
+    server = open_server()
+    block = Encoder().encode((*REQUEST, *[(b"x", b"v" * 4_000)] * (HEADER_LIST_BYTES_MAX // 4_000 + 1)))
+    assert len(block) < 16_384
+    server.receive_data(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, block))
+    (reset,) = [event for event in server.take_events() if isinstance(event, StreamReset)]
+    assert "at most 65,536" in reset.why
