@@ -184,7 +184,7 @@ class ClientConnection(Connection):
         if second_at < len(names):
             prepared.between += literal_name(second_name)
             prepared.after = encode(prepared.fields[second_at + 1 :])
-        prepared.generation = generation if self._encoder.generation is generation else _NEVER
+        prepared.generation = generation  # out of date at once when encoding has changed the table
 
     # Receiving.
 

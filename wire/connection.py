@@ -226,9 +226,8 @@ class Connection(Streams):
             self._unexpected(stream_id, "DATA")
             return
         receiving.window -= len(payload)
-        # A frame without bytes is allowed at any window, also below zero.
         tolerated = self._announced.window_bytes_max - self.local.window_bytes
-        if payload and receiving.window + tolerated < 0:
+        if receiving.window + tolerated < 0:
             self._stream_error(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "DATA over the window of the stream (6.9.1)")
             return
         receiving.body_bytes += len(content)

@@ -126,7 +126,9 @@ class Decoder:
         if size and block[0] & 0xE0 == 0x20:
             at = self._size_updates(block)
         if self._must_shrink_to is not None:
-            raise HpackError("the table size was lowered and the next header block does not start with an update (section 4.2)")
+            raise HpackError(
+                "the table size was lowered and the next header block does not start with an update (section 4.2)"
+            )
         while at < size:
             first = block[at]
             if first & 0x80:

@@ -30,7 +30,7 @@ RESET_STREAMS_REMEMBERED_MAX = 1_024
 class Receiving:
     """A message of the peer that has begun: its head, the body so far, and how much more may come on its stream.
 
-    `window` counts from the INITIAL_WINDOW_SIZE that the peer has acknowledged; below zero after it was lowered.
+    `window` counts from the INITIAL_WINDOW_SIZE that the peer has acknowledged; below zero while it acts on a larger one.
     """
 
     head: Head

@@ -108,10 +108,14 @@ def test_kill_9_at_any_moment_loses_nothing_and_repeats_at_most_what_was_in_flig
     control.reset()
     control.declare(population.seed, population.count)
     seen = 0
-    for part in (3_000, 5_000, 4_000):
+    for part in (2_000, 3_000, 2_000):
         seen += part
+        # Slow enough that it is killed with work in hand.
         killed = subprocess.Popen(
-            command(rig, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command(rig, folder, "--rate", "10000"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         wait_for_notifications(rig, seen)
         os.killpg(killed.pid, signal.SIGKILL)

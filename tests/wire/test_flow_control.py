@@ -108,6 +108,17 @@ def test_the_connections_window_is_opened_again_when_half_is_used() -> None:
     assert server.inbound_window == WINDOW_BYTES_DEFAULT
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_client_opens_the_connections_window_again_too(fast: bool) -> None:
+    client = open_client(fast=fast)
+    for number in range(3):
+        client.request(REQUEST)
+        client.data_to_send()
+        at = 2 * number + 1
+        client.receive_data(headers(at, RESPONSE) + data(at, bytes(16_000), end_stream=True))
+    assert frames_of(client.data_to_send()) == [Frame(frames.WINDOW_UPDATE, 0, 0, (48_000).to_bytes(4))]
+
+
 @pytest.mark.parametrize("why", ["reset by the server", "refused", "malformed", "above the last stream of a GOAWAY"])
 def test_data_on_a_stream_that_ended_here_is_still_credited_to_the_connection(why: str) -> None:
     server = open_server({frames.MAX_CONCURRENT_STREAMS: 1})
@@ -161,6 +172,17 @@ def test_until_the_ack_the_client_may_use_the_old_window_or_the_new() -> None:
     for _ in range(5):
         server.receive_data(data(1, bytes(16_384)))
     assert server.take_events() == []
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_larger_window_may_be_used_before_its_ack_has_come(fast: bool) -> None:
+    server = open_server({frames.INITIAL_WINDOW_SIZE: 10}, fast=fast)
+    server.change_settings({frames.INITIAL_WINDOW_SIZE: 500})
+    assert len(server.receive_data(request(1, bytes(500)) + headers(3, REQUEST) + data(3, bytes(400)))) == 1
+    server.receive_data(frames.SETTINGS_ACK + data(3, bytes(100), end_stream=True))
+    assert server.is_open(3)
+    server.receive_data(request(5, bytes(501)))
+    assert not server.is_open(5)
 
 
 def test_a_window_lowered_in_flight_is_opened_again_at_the_ack_when_it_is_used_up() -> None:

@@ -21,7 +21,7 @@ from tests.wire.peers import (
 )
 from wire import frames
 from wire.client import ClientConnection
-from wire.errors import ErrorCode, LocalProtocolError
+from wire.errors import ErrorCode, LocalProtocolError, code_name
 from wire.events import GoawayReceived, PingAcknowledged, StreamReset, TrailersReceived
 from wire.server import GAPS_REMEMBERED_MAX, ServerConnection
 from wire.streams import RESET_STREAMS_REMEMBERED_MAX
@@ -254,6 +254,10 @@ def test_a_response_to_a_conditional_request_may_announce_a_length_without_a_bod
 
 
 # Anything, at any time.
+
+
+def test_error_codes_have_the_names_of_the_rfc_and_others_their_number() -> None:
+    assert (code_name(7), code_name(0xDEAD)) == ("REFUSED_STREAM", "0xdead")
 
 
 def test_pings_are_answered_and_answers_told() -> None:

@@ -138,6 +138,11 @@ def test_trailers_that_change_the_table_make_layouts_forgotten_and_others_do_not
     assert _layouts(reader) == 0
 
 
+def test_trailers_over_the_bound_of_header_lists_are_at_fault() -> None:
+    reader = _reader(list_bytes_max=100)
+    assert "at most 100" in str(reader.read_trailers(stateless_block([(b"x", b"v" * 100)])))
+
+
 def test_a_smaller_table_and_a_smaller_list_make_layouts_forgotten() -> None:
     reader = _reader()
     reader.read(stateless_block(REQUEST))
@@ -189,6 +194,21 @@ def test_the_first_of_each_varying_name_counts_also_empty_or_indexed(
         head, values = reader.read(encoder.encode(fields) if indexed else stateless_block(fields))
         assert head.fault is None
         assert values == varying
+
+
+def test_an_indexed_varying_field_ahead_of_a_literal_one_is_the_one_that_counts() -> None:
+    reader, encoder = _reader(), Encoder()
+    reader.read(encoder.encode([*REQUEST[:4], (b"apns-id", b"indexed")]))
+    start = (
+        encoder.encode([*PREFIX])
+        + literal_name(b":path")
+        + string(b"/device")
+        + encoder.encode([(b"apns-id", b"indexed")])
+    )
+    for value in (b"first", b"other", b"third"):
+        head, varying = reader.read(start + literal_name(b"apns-id") + string(value))
+        assert varying == (b"/device", b"indexed")
+        assert head.fields[-2:] == ((b"apns-id", b""), (b"apns-id", value))
 
 
 @pytest.mark.parametrize("value", [b"/a\x00", b"/a\rb", b"/a\nb", b" /a", b"/a\t", b""])

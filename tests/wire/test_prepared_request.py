@@ -10,7 +10,7 @@ from tests.wire.peers import REQUEST, checked_long, frames_of, open_client, open
 from wire import frames
 from wire.client import ClientConnection, PreparedRequest
 from wire.errors import LocalProtocolError
-from wire.hpack import Decoder, Encoder
+from wire.hpack import Decoder, Encoder, integer
 from wire.request import Fields, Request, whole_fields
 
 SHARED = replaced(REQUEST, path=b"", apns_id=b"")
@@ -124,6 +124,15 @@ def test_a_table_size_changed_in_flight_is_confirmed_and_the_prefix_made_anew(si
         (block,) = [frame.payload for frame in frames_of(client.data_to_send()) if frame.kind == frames.HEADERS]
         assert tuple(decoder.decode(block)) == _fields(b"/%d" % number, b"id")
         assert decoder.table_bytes <= size if number >= 3 else decoder.table_bytes > 0
+
+
+def test_a_table_size_is_confirmed_in_one_block_and_not_in_those_that_follow() -> None:
+    client = open_client(server_settings={frames.HEADER_TABLE_SIZE: 0})
+    prepared = client.prepare(SHARED)
+    for number in range(3):
+        client.send(prepared, b"/%d" % number, b"id", b"{}")
+    blocks = [frame.payload for frame in sent(client, frames.HEADERS)]
+    assert [block.startswith(integer(0, 0x1F, 0x20)) for block in blocks] == [True, False, False]
 
 
 def test_a_prepared_request_is_right_on_a_connection_that_did_not_make_it() -> None:

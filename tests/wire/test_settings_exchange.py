@@ -139,6 +139,20 @@ def test_frames_up_to_the_announced_size_are_taken_on_both_ways() -> None:
         assert server.failed.code is ErrorCode.FRAME_SIZE_ERROR
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_high_byte_of_a_frames_length_counts(fast: bool) -> None:
+    large = {frames.MAX_FRAME_SIZE: 100_000, frames.INITIAL_WINDOW_SIZE: 100_000}
+    server = open_server(large, fast=fast, body_bytes_max=100_000)
+    client = open_client(large, fast=fast, body_bytes_max=100_000)
+    for end in (server, client):
+        end.widen_window(100_000)
+    client.request(REQUEST)
+    body = bytes(2**16 + 5)
+    assert [len(message.body) for message in server.receive_data(request(1, body))] == [len(body)]
+    response = headers(1, RESPONSE) + data(1, body, end_stream=True)
+    assert [len(message.body) for message in client.receive_data(response)] == [len(body)]
+
+
 # The limit of streams.
 
 
