@@ -19,7 +19,7 @@ COMMANDS = (
     ("send", "sender.send_command", "send"),
     ("demo", "loadtest.demo_command", "demo"),
     ("load", "loadtest.load_command", "load"),
-    ("bench", "loadtest.bench_command", "bench"),
+    ("bench", "loadtest.bench.command", "bench"),
 )
 
 
@@ -28,6 +28,14 @@ class InOrder(TyperGroup):
 
     def list_commands(self, ctx: object) -> list[str]:
         return [name for name, _, _ in COMMANDS if name in self.commands]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pushrig {version('pushrig')}")
+        raise typer.Exit
 
 
 def application(wanted: str | None) -> typer.Typer:
@@ -43,14 +51,12 @@ def application(wanted: str | None) -> typer.Typer:
     )
 
     @app.callback()
-    def version_option(
-        version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
+    def options(
+        version: bool = typer.Option(
+            False, "--version", is_eager=True, callback=_show_version, help="Print the version and exit."
+        ),
     ) -> None:
-        if version:
-            from importlib.metadata import version as version_of
-
-            typer.echo(f"pushrig {version_of('pushrig')}")
-            raise typer.Exit
+        """Options of the command as a whole; each is dealt with by its callback."""
 
     for name, module, function in COMMANDS:
         if wanted in (name, None):

@@ -1,7 +1,7 @@
-"""The yardstick of `pushrig bench`: the same answers from Hypercorn and Starlette, as one would first build a mock APNs.
+"""The same answers from Hypercorn and Starlette, as one would first build a mock APNs.
 
-Run as `python -m loadtest.baseline_server CERTIFICATE KEY`; prints its port on the first line, serves until it is killed. It
-accepts every well-formed request and keeps nothing: what is measured is the server stack, not the judging.
+Run as `python -m loadtest.bench.hypercorn_server CERTIFICATE KEY`; prints its port, serves until it is killed. It accepts every
+well-formed request and keeps nothing: what is measured is the server stack, not the judging.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from loadtest.bench.listening import say_port
 
 _TOKEN = re.compile("[0-9a-fA-F]{64}")
 # Hypercorn closes a connection after 1,000 requests by default, which would measure handshakes.
@@ -33,14 +35,13 @@ async def accept(request: Request) -> Response:
 async def main(certificate: str, key: str) -> None:
     """Listen on a free port of loopback."""
     listening = socket.create_server(("127.0.0.1", 0))
-    sys.stdout.write(f"{listening.getsockname()[1]}\n")
-    sys.stdout.flush()
+    say_port(listening.getsockname()[1])
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
     config.certfile, config.keyfile = certificate, key
     config.alpn_protocols = ["h2"]
     config.accesslog = None
-    config.errorlog = logging.getLogger("baseline")
+    config.errorlog = logging.getLogger("hypercorn_server")
     config.keep_alive_max_requests = REQUESTS_PER_CONNECTION_MAX
     app = Starlette(routes=[Route("/3/device/{token}", accept, methods=["POST"])])
     await serve(app, config)  # type: ignore[arg-type]  # Starlette types the same messages as plain dictionaries

@@ -1,9 +1,8 @@
-"""`pushrig demo` and `pushrig bench` as their user starts them, on a small scale."""
+"""`pushrig demo` as its user starts it, on a small scale."""
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -114,41 +113,3 @@ def test_what_stays_due_is_a_failure() -> None:
 )
 def test_the_side_without_time_to_spare_is_the_limit(cpu_s: dict[str, float | None], limit: str) -> None:
     assert bottleneck(cpu_s, 1.0) == limit
-
-
-def test_the_bench_measures_each_row_and_says_which_side_was_the_limit(tmp_path: Path) -> None:
-    out = tmp_path / "bench.json"
-    done = pushrig(
-        "bench",
-        "--notifications",
-        "2000",
-        "--baseline-notifications",
-        "200",
-        "--repeats",
-        "1",
-        "--json",
-        "--out",
-        str(out),
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert json.loads(out.read_text()) == report
-    names = [row["name"] for row in report["rows"]]
-    assert names == ["simulator", "simulator, from the store", "Hypercorn + Starlette"]
-    for row in report["rows"]:
-        assert row["rate_per_s"] > 0 and row["bottleneck"] in ("server", "sender", "neither", "unknown")
-    assert report["rows"][-1]["ratio"] is None and report["rows"][0]["ratio"] is not None
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--notifications", "1"),
-        ("--repeats", "0"),
-        ("--out", "/nowhere/at/all.json"),
-        ("--baseline-notifications", "900000"),
-    ],
-)
-def test_bad_options_of_the_bench_are_named(arguments: tuple[str, str]) -> None:
-    done = pushrig("bench", *arguments)
-    assert done.returncode == 2 and arguments[0] in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,99 @@
+"""The reference sender as the bench runs it: from memory, or a campaign from the device store.
+
+Run as `python -m loadtest.bench.reference_sender TASK`, see `task`. From memory the tokens are minted before the clock starts;
+each notification has a result, which is looked at and counted.
+"""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from loadtest.bench.task import PAYLOAD_END, PAYLOAD_START, SendTask, answer, answer_async, payload, read_task
+from sender.apns.messages import ApnsOptions
+from sender.apns.provider_token import ProviderTokenSource
+from sender.asyncio_shell import AsyncioRun
+from sender.campaign import CampaignOptions, client_tls, run_campaign
+from sender.delivery import Delivery
+from sender.pool import Endpoint, PoolOptions
+from sender.store.records import Due, Exchange, Outcome, State
+
+STALL_TIMEOUT_S = 20.0
+# The same payload for a template: the number is the one placeholder of a personalised campaign.
+PERSONAL_PAYLOAD = (
+    b'{"aps":{"alert":{"title":"Sale starts now","body":"Hello {{name|friend}}, 20% off until Friday"},'
+    b'"sound":"default","badge":3},"campaign":"black-friday"}'
+)
+
+
+class Minted:
+    """A source of notifications in memory. `accepted`: results of that kind so far."""
+
+    def __init__(self, due: Sequence[Due]) -> None:
+        self._due, self._at = due, 0
+        self.accepted = 0
+
+    def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
+        """Take results, hand out the next `want`."""
+        self.accepted += sum(outcome.state is State.ACCEPTED for outcome in outcomes)
+        batch = list(self._due[self._at : self._at + want])
+        self._at += len(batch)
+        return Exchange(batch, None, self._at >= len(self._due))
+
+
+def send_from_memory(task: SendTask) -> None:
+    """Each notification's payload differs by its number, which stands in for the attributes of its device."""
+    due = [
+        Due(number, minted.token, 0, 0, b"%d" % number) for number, minted in enumerate(task.population.mint_range())
+    ]
+    endpoint = Endpoint.parse(task.url)
+    provider_token = ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
+    draw = random.Random(task.population_seed).random
+    delivery = Delivery(
+        ApnsOptions(task.topic, endpoint.authority),
+        campaign_key=task.population_seed,
+        render=lambda attributes: PAYLOAD_START + attributes + PAYLOAD_END,
+        authorization=provider_token.text,
+        renew=provider_token.renew,
+        draw=draw,
+    )
+    source = Minted(due)
+    tls = client_tls(endpoint, Path(task.ca_file))
+    pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S)
+
+    async def work() -> int:
+        await AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw).run()
+        return source.accepted
+
+    assert delivery.render(b"7") == payload(7)
+    answer_async(work)
+
+
+def send_campaign(task: SendTask, store_file: Path) -> None:
+    """A campaign to all devices of the store, personalised."""
+    endpoint = Endpoint.parse(task.url)
+    options = CampaignOptions(
+        store=store_file,
+        name="bench",
+        payload=PERSONAL_PAYLOAD,
+        apns=ApnsOptions(task.topic, endpoint.authority),
+        endpoint=endpoint,
+        key_file=Path(task.key_file),
+        key_id=task.key_id,
+        team_id=task.team_id,
+        ca_file=Path(task.ca_file),
+        pool=PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S),
+    )
+    answer(lambda: run_campaign(options).accepted)
+
+
+def main() -> None:
+    """Do what the task says."""
+    task = read_task()
+    if task.store_file is None:
+        send_from_memory(task)
+    else:
+        send_campaign(task, Path(task.store_file))
+
+
+if __name__ == "__main__":
+    main()

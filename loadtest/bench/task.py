@@ -1,0 +1,107 @@
+"""What a sender's process of the bench is told and what it answers: JSON on its command line, two lines on its output.
+
+The first line, `ready`, says that everything is prepared and the clock starts now; the second is the result.
+"""
+
+import asyncio
+import gc
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import msgspec
+
+from loadtest.process_figures import figures_of
+from simulator.devices.token_space import Environment, Population
+
+READY = b"ready\n"
+# Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
+GC_YOUNG_OBJECTS = 50_000
+# The payload of the bench: differs from one notification to the next by a number.
+PAYLOAD_START = (
+    b'{"aps":{"alert":{"title":"Sale starts now","body":"Hello Ada, 20% off until Friday"},"sound":"default","badge":'
+)
+PAYLOAD_END = b'},"campaign":"black-friday"}'
+HTTP_OK = 200
+
+
+class SendTask(msgspec.Struct, frozen=True, kw_only=True):
+    """`population_seed`: of the device tokens. `encoding`: of header fields, for the ruler sender (see there).
+
+    `store_file`: a device store to take the notifications from, None for memory. `in_flight`: of one connection at most,
+    for senders that have no limit of their own.
+    """
+
+    url: str
+    ca_file: str
+    key_file: str
+    key_id: str
+    team_id: str
+    topic: str
+    population_seed: int
+    count: int
+    connections: int
+    encoding: str = "literal"
+    store_file: str | None = None
+    in_flight: int = 250
+
+    @property
+    def population(self) -> Population:
+        """The devices to send to, all of them active."""
+        return Population(self.population_seed, self.count, self.topic, Environment.PRODUCTION, ())
+
+
+class SendResult(msgspec.Struct, frozen=True):
+    """`accepted`: answered with 200. `elapsed_s`, `cpu_s`: from the first connection to the last answer."""
+
+    accepted: int
+    elapsed_s: float
+    cpu_s: float
+    peak_rss_mb: float | None
+
+
+def payload(number: int) -> bytes:
+    """The payload of notification `number`."""
+    return b"%b%d%b" % (PAYLOAD_START, number, PAYLOAD_END)
+
+
+def read_task() -> SendTask:
+    """The task on this process's command line."""
+    return msgspec.json.decode(sys.argv[1], type=SendTask)
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """A client's TLS context that trusts one CA and speaks HTTP/2."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def answer(work: Callable[[], int]) -> None:
+    """Say `ready`, do the work, which returns how many were accepted, and say what it took."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
+    started_at_s, cpu_before_s = time.perf_counter(), time.process_time()
+    accepted = work()
+    elapsed_s, cpu_s = time.perf_counter() - started_at_s, time.process_time() - cpu_before_s
+    result = SendResult(accepted, elapsed_s, cpu_s, figures_of(os.getpid()).peak_rss_mb)
+    sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+    sys.stdout.flush()
+
+
+def answer_async(work: Callable[[], Coroutine[None, None, int]]) -> None:
+    """The same for work under asyncio."""
+    answer(lambda: asyncio.run(work()))
+
+
+def provider_token(task: SendTask) -> bytes:
+    """The value of `authorization`, fresh."""
+    from sender.apns.provider_token import ProviderTokenSource
+
+    return ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id).text(time.time())
