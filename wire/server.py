@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from wire import frames
 from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
-from wire.events import StreamRefused, TrailersReceived
+from wire.events import HeaderListRefused, StreamRefused, TrailersReceived
 from wire.fields import request_fault
-from wire.request import Request
+from wire.hpack import stateless_block
+from wire.request import Head, Request
 from wire.streams import Receiving
 
 # A client may open streams before it has read the limit; so many are served (the RFC's own advice is 100 at least).
@@ -21,6 +22,7 @@ STREAMS_MAX_DEFAULT = 1_000  # announced when the owner names no limit
 # Stretches of stream ids that a client passed over, newest kept: opening one of them later has an error of its own.
 GAPS_REMEMBERED_MAX = 16
 NO_TABLE = b"\x20"  # a table size update to 0 (RFC 7541, section 6.3)
+FIELDS_TOO_LARGE = stateless_block([(b":status", b"431")])  # RFC 9113, section 10.5.1; RFC 6585, section 5
 
 _FRAME = frames.FRAME_HEADER
 _unpack_frame = _FRAME.unpack_from
@@ -79,7 +81,7 @@ class ServerConnection(Connection):
 
     def _read_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
         """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the simulator."""
-        windows, read_head = self._windows, self._heads.read
+        windows, receiving, read_head = self._windows, self._receiving, self._heads.read
         plain, frame_bytes_max, block_bytes_max, body_bytes_max = self._plain()
         next_stream_id = self._next_stream_id()
         while size - at >= 9:
@@ -119,8 +121,31 @@ class ServerConnection(Connection):
                         requests.append(Request(stream_id, head, varying, data[end + 9 : body_end]))
                     else:
                         why = head.fault or LENGTH_FAULT.format(length, low)
-                        self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
+                        self._refuse_message(stream_id, head, why, end_stream=False)
                     continue
+                # Some clients send the heads of a burst first and its bodies after them: this is one of the heads ...
+                if end - start <= block_bytes_max and len(windows) < self.streams_in_force:
+                    head, varying = self._read_head(data[start:end])
+                    self.last_peer_stream_id = stream_id
+                    next_stream_id = stream_id + 2
+                    at = end
+                    if head.fault is None:
+                        windows[stream_id] = self.remote.window_bytes
+                        receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
+                    else:
+                        self._refuse_message(stream_id, head, head.fault, end_stream=False)
+                    continue
+            # ... and this is a body, whole in one frame.
+            elif kind == 0 and flags == 1 and plain and end - start <= body_bytes_max:
+                message = receiving.get(stream_id)
+                if message is not None and not message.body_bytes and end - start <= message.window:
+                    length = message.head.content_length
+                    if length is None or length == end - start:
+                        del receiving[stream_id]
+                        self.inbound_window -= end - start
+                        requests.append(Request(stream_id, message.head, message.varying, data[start:end]))
+                        at = end
+                        continue
             if end - start > frame_bytes_max:
                 raise self._too_long(end - start)
             self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
@@ -220,9 +245,9 @@ class ServerConnection(Connection):
         in_force = self.local.streams_max if self._acknowledged_once else STREAMS_BEFORE_ACK_MAX
         self.streams_in_force = max(in_force, *self._announced.on_their_way(frames.MAX_CONCURRENT_STREAMS), 0)
 
-    def _header_block(self, stream_id: int, end_stream: bool, block: bytes) -> None:
+    def _header_block(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> None:
         if stream_id in self._receiving:
-            if self._trailers(stream_id, end_stream, block):
+            if self._trailers(stream_id, end_stream, block, fault):
                 self.events.append(TrailersReceived(stream_id))
                 self._end_of_message(stream_id, self._receiving[stream_id])
             return
@@ -249,13 +274,25 @@ class ServerConnection(Connection):
             self.reset(stream_id, ErrorCode.REFUSED_STREAM)
             self.events.append(StreamRefused(stream_id))
             return
-        if head.fault is not None:
-            self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, head.fault)
+        fault = head.fault or fault
+        if fault is not None:
+            self._refuse_message(stream_id, head, fault, end_stream=end_stream)
             return
         self._windows[stream_id] = self.remote.window_bytes
         receiving = self._receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if end_stream:
             self._end_of_message(stream_id, receiving)
+
+    def _refuse_message(self, stream_id: int, head: Head, why: str, *, end_stream: bool) -> None:
+        """End the stream of a request that cannot be handed out: with status 431 over too many fields, else by RST_STREAM."""
+        if not head.too_large:
+            self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
+            return
+        self._windows[stream_id] = self.remote.window_bytes
+        self.answer(stream_id, FIELDS_TOO_LARGE)
+        if not end_stream:
+            self._answered_early(stream_id)
+        self.events.append(HeaderListRefused(stream_id, why))
 
     def _complete(self, stream_id: int, receiving: Receiving) -> None:
         self._requests.append(Request(stream_id, receiving.head, receiving.varying, bytes(receiving.body)))

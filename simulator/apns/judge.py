@@ -131,7 +131,7 @@ def judge(request: Request, device: SealedToken | None, link: Link, apns: ApnsSt
         path, apns_id = request.varying
         if (
             path is not None
-            and path.startswith(DEVICE_PATH_PREFIX)
+            and path[:_PREFIX_BYTES] == DEVICE_PATH_PREFIX
             and (
                 (
                     device.kind == cleared.active_kind
