@@ -20,18 +20,14 @@ from sender.delivery import Delivery
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint, PoolOptions
 from sender.reaction import RetryPolicy
-from sender.segment import SegmentError
 from sender.segment import parse as parse_segment
 from sender.store.device_store import DeviceStore
 from sender.store.records import Campaign, Exchange, Outcome
-from sender.template import Refusal, Template, TemplateError, payload_bytes_max
+from sender.template import Template, payload_bytes_max
 from sender.template import compile as compile_template
 
 # Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
 GC_YOUNG_OBJECTS = 50_000
-
-# Our own finding, in the provider's word: only what is personalised can be too large for some and not for others.
-_TOO_LARGE = Refusal("PayloadTooLarge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +147,9 @@ def run_campaign(
     Raises SenderConfigurationError or StoreError before anything is sent; StoreError also when the store fails on the way
     (what was in flight is then uncertain, and due again).
     """
-    try:
-        template = compile_template(options.payload)
-        segment = parse_segment(options.segment)
-    except (TemplateError, SegmentError) as error:
-        raise SenderConfigurationError(str(error)) from None
+    template = compile_template(options.payload)
+    _check_size(template, options.apns)
+    segment = parse_segment(options.segment)
     provider_token = None
     if options.key_file is not None:
         provider_token = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
@@ -174,7 +168,7 @@ def run_campaign(
         delivery = Delivery(
             options.apns,
             campaign_key=campaign.key,
-            render=_renderer(template, options.apns),
+            render=template.render,
             authorization=None if provider_token is None else provider_token.text,
             renew=None if provider_token is None else provider_token.renew,
             draw=draw,
@@ -206,20 +200,14 @@ def run_campaign(
         return _report(store, campaign, delivery, elapsed_s, finished, invalidated_before)
 
 
-def _renderer(template: Template, apns: ApnsOptions) -> Callable[[bytes], bytes | Refusal]:
+def _check_size(template: Template, apns: ApnsOptions) -> None:
+    """Refuse a payload that is too large for every device; one that is too large for some is refused for those."""
+    if template.names:
+        return
+    payload = template.render(b"{}")
     limit = payload_bytes_max(apns.push_type, apns.topic)
-    if not template.names:
-        payload = template.render(b"{}")
-        if isinstance(payload, bytes) and len(payload) > limit:
-            raise SenderConfigurationError(f"the payload has {len(payload):,} bytes; APNs takes {limit:,} at most")
-        return template.render
-    make = template.render
-
-    def render(attributes: bytes) -> bytes | Refusal:
-        payload = make(attributes)
-        return _TOO_LARGE if payload.__class__ is bytes and len(payload) > limit else payload
-
-    return render
+    if isinstance(payload, bytes) and len(payload) > limit:
+        raise SenderConfigurationError(f"the payload has {len(payload):,} bytes; APNs takes {limit:,} at most")
 
 
 def client_tls(

@@ -12,7 +12,7 @@ from sender.apns.messages import ApnsOptions, apns_id_prefix
 from sender.apns.reasons import Action
 from sender.reaction import Answer, RetryPolicy, react
 from sender.store.records import Due, Outcome, State
-from sender.template import Refusal
+from sender.template import Refusal, payload_bytes_max
 
 STATUS_OF_NO_ANSWER = 0
 
@@ -62,6 +62,7 @@ class Delivery:
         self.renew = renew
         self.policy = policy or RetryPolicy()
         self.apns_id_prefix = apns_id_prefix(campaign_key)
+        self.payload_bytes_max = payload_bytes_max(options.push_type, options.topic)
         self.ready: deque[Due] = deque()
         self.outcomes: list[Outcome] = []
         self.counts = Counts()

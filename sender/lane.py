@@ -13,11 +13,14 @@ from sender.delivery import Delivery
 from sender.network_errors import certificate_alert, in_words
 from sender.reaction import Answer
 from sender.store.records import Due, Outcome, State
+from sender.template import Refusal
 from wire.client import ClientConnection, PreparedRequest
 from wire.errors import ErrorCode, code_name
 from wire.events import ConnectionFailed, GoawayReceived, PingAcknowledged, StreamReset
 
 _ACCEPTED = State.ACCEPTED
+# Our own finding, in the provider's word: what is personalised can be too large for some and not for others.
+_TOO_LARGE = Refusal("PayloadTooLarge")
 _new_tuple = tuple.__new__  # a named tuple at half the cost of calling its class
 _FINAL = (Action.REJECT, Action.INVALIDATE)
 
@@ -28,12 +31,14 @@ class LaneOptions:
 
     `streams_max`: ours, beside the peer's. `answer_timeout_s`: a stream without an answer is reset alone. `ping_after_s`:
     silence of the peer, with requests in flight, before it is pinged; `ping_timeout_s`: how long the answer may take.
+    `first_stream_id`: where each connection begins to count; near 2^31 it shows how the end of the stream ids is met.
     """
 
     streams_max: int = 1_000
     answer_timeout_s: float = 30.0
     ping_after_s: float = 5.0
     ping_timeout_s: float = 10.0
+    first_stream_id: int = 1
 
 
 class Lane:
@@ -42,7 +47,7 @@ class Lane:
     def __init__(self, delivery: Delivery, options: LaneOptions, now_s: float) -> None:
         self.delivery = delivery
         self.options = options
-        self.connection = ClientConnection()
+        self.connection = ClientConnection(first_stream_id=options.first_stream_id)
         self.in_flight: dict[int, tuple[Due, float]] = {}  # stream -> notification and when it was sent, oldest first
         self.draining = False  # takes no more; closes when what is in flight is answered
         self.answered = 0
@@ -80,6 +85,7 @@ class Lane:
         connection, in_flight = self.connection, self.in_flight
         prepared = self._prepare(now_s)
         send, render, id_prefix = connection.send, delivery.render, delivery.apns_id_prefix
+        payload_bytes_max = delivery.payload_bytes_max
         sent = 0
         while sent < room and ready:
             due = ready.popleft()
@@ -88,7 +94,11 @@ class Lane:
             if not isinstance(payload, bytes):
                 delivery.refuse(due, payload, now_s)
                 continue
-            if len(payload) > connection.outbound_window:
+            size = len(payload)
+            if size > payload_bytes_max:
+                delivery.refuse(due, _TOO_LARGE, now_s)
+                continue
+            if size > connection.outbound_window:
                 ready.appendleft(due)
                 break
             stream_id = send(prepared, PATH_PREFIX + token.encode(), id_prefix + b"%012x" % device_id, payload)

@@ -229,9 +229,11 @@ def test_each_option_spoiled_is_named_with_exit_code_2(
 def test_a_payload_that_will_not_do_is_named_and_nothing_is_begun(
     rig: RunningRig, folder: Path, payload: str, told: str
 ) -> None:
+    before = (folder / "devices.db").read_bytes()
     (folder / "sale.json").write_text(payload)
     done = run(rig, folder)
     assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr
+    assert (folder / "devices.db").read_bytes() == before
 
 
 def test_a_certificate_nobody_signed_ends_the_campaign_at_once(rig: RunningRig, folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sender.reaction import RetryPolicy
 from sender.store.records import Outcome, State
 from tests.sender.scripted_provider import PAYLOAD, START_S, ScriptedProvider, delivery, due
 from wire.errors import ErrorCode
-from wire.frames import INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS
+from wire.frames import INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, STREAM_ID_MAX
 from wire.request import whole_fields
 
 
@@ -109,6 +109,23 @@ def test_bodies_larger_than_a_stream_window_arrive_whole() -> None:
     provider.exchange()
     provider.send()
     assert provider.unanswered[1].body == PAYLOAD
+
+
+def test_a_payload_too_large_for_apns_is_refused_here_and_harms_no_other() -> None:
+    sender = delivery()
+    sizes = {1: 4_096, 2: 4_097, 3: 10}
+    payloads = iter([b"x" * size for size in sizes.values()])
+    sender.render = lambda attributes: next(payloads)
+    sender.add([due(number) for number in sizes])
+    provider = ScriptedProvider(sender)
+    assert provider.send() == 2
+    (outcome,) = sender.take_outcomes()
+    assert (outcome.device_id, outcome.state, outcome.reason, outcome.status) == (
+        2,
+        State.REJECTED,
+        "PayloadTooLarge",
+        0,
+    )
 
 
 def test_goaway_resends_exactly_the_streams_above_its_id_and_waits_for_the_others() -> None:
@@ -330,3 +347,21 @@ def test_whatever_the_provider_does_each_notification_ends_as_one_outcome(events
     assert sorted(outcome.device_id for outcome in outcomes) == list(range(total))
     assert sender.claimed == 0 and not sender.ready
     assert all(1 <= outcome.attempts <= 3 for outcome in outcomes)
+
+
+def test_at_the_end_of_the_stream_ids_connections_are_rotated_without_a_loss() -> None:
+    sender = delivery()
+    sender.add([due(number) for number in range(10)])
+    options = LaneOptions(first_stream_id=STREAM_ID_MAX - 4)
+    stored: list[Outcome] = []
+    for left in (7, 4, 1):
+        provider = ScriptedProvider(sender, options=options)
+        provider.send()
+        assert (len(sender.ready), provider.lane.room) == (left, 0), "no more are taken than there are stream ids"
+        assert not provider.lane.finished, "what is in flight is waited for"
+        for stream_id in list(provider.unanswered):
+            provider.answer(stream_id)
+        assert provider.lane.finished
+        stored += sender.take_outcomes()
+    assert sorted(outcome.device_id for outcome in stored) == list(range(9))
+    assert {outcome.state for outcome in stored} == {State.ACCEPTED}
