@@ -22,7 +22,7 @@ from sender.pool import Endpoint, PoolOptions
 from sender.reaction import RetryPolicy
 from sender.segment import parse as parse_segment
 from sender.store.device_store import DeviceStore
-from sender.store.records import Campaign, Exchange, Outcome
+from sender.store.records import Campaign, Exchange, Outcome, State
 from sender.template import Template, payload_bytes_max
 from sender.template import compile as compile_template
 
@@ -75,7 +75,7 @@ class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did, and how the campaign stands after it. Times of answers in ms, from the moment of sending.
 
     `sent`: transmissions of this run, repeats included. `accepted`, `rejected`, `retried`, `given_up`: notifications of this
-    run. `uncertain`: found in flight when the run began, so they may arrive twice. `remaining`: still due. `stopped`: why
+    run; `all_runs`: of all runs so far, by state. `uncertain`: found in flight when the run began, so they may arrive twice. `remaining`: still due. `stopped`: why
     the run ended early, or None.
     """
 
@@ -92,6 +92,7 @@ class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
     remaining: int
     finished: bool
     stopped: str | None
+    all_runs: dict[str, int]
     elapsed_s: float
     rate_per_s: float
     latency_ms: dict[str, float]
@@ -193,7 +194,7 @@ def run_campaign(
             rate_per_s=options.rate_per_s,
             on_progress=show,
         )
-        invalidated_before = store.summary(campaign).invalidated if campaign.run > 1 else 0
+        invalidated_before = store.standing(campaign).invalidated if campaign.run > 1 else 0
         elapsed_s = _run_timed(run)
         show()
         finished = store.finish_campaign(campaign, int(time.time() * 1000))
@@ -279,7 +280,7 @@ def _report(
     invalidated_before: int,
 ) -> CampaignReport:
     counts = delivery.counts
-    summary = store.summary(campaign)
+    standing = store.standing(campaign)
     return CampaignReport(
         campaign=campaign.name,
         run=campaign.run,
@@ -290,11 +291,21 @@ def _report(
         given_up=counts.given_up,
         unprocessed=counts.unprocessed,
         uncertain=campaign.uncertain,
-        invalidated=summary.invalidated - invalidated_before,
-        remaining=0 if finished else store.remaining(campaign) + summary.in_flight,
+        invalidated=standing.invalidated - invalidated_before,
+        remaining=0 if finished else store.remaining(campaign) + standing.in_flight,
         finished=finished,
         stopped=delivery.stopped,
+        all_runs=_all_runs(store, campaign, delivery),
         elapsed_s=round(elapsed_s, 3),
         rate_per_s=round(counts.sent / elapsed_s, 1) if elapsed_s else 0.0,
         latency_ms=percentiles(counts.latency_ms),
     )
+
+
+def _all_runs(store: DeviceStore, campaign: Campaign, delivery: Delivery) -> dict[str, int]:
+    """Notifications by state. The first run has counted them itself; after it, the store counts."""
+    counts = delivery.counts
+    if campaign.run == 1:
+        return {"accepted": counts.accepted, "rejected": counts.rejected.total(), "given_up": counts.given_up}
+    states = store.summary(campaign).states
+    return {state.name.lower(): states[state] for state in (State.ACCEPTED, State.REJECTED, State.GIVEN_UP)}

@@ -66,6 +66,10 @@ def report_table(report: CampaignReport) -> Table:
         ("may have been sent twice", report.uncertain),
         ("still due", report.remaining),
     ]
+    if report.run > 1:
+        rows += [
+            (f"{state.replace('_', ' ')}, in all {report.run} runs", count) for state, count in report.all_runs.items()
+        ]
     for name, count in rows:
         table.add_row(plain(name), f"{count:,}")
     table.add_row("seconds", f"{report.elapsed_s:,.2f}")

@@ -22,7 +22,7 @@ import msgspec
 
 from sender.segment import Segment
 from sender.store.errors import CampaignChangedError, CampaignError, CampaignFinishedError, CampaignTakenError
-from sender.store.records import Campaign, Due, Exchange, Outcome, State, Summary
+from sender.store.records import Campaign, Due, Exchange, Outcome, Standing, State, Summary
 from sender.store.registration import APNS
 
 IN_FLIGHT_MAX = 65_536  # no run has more; the sender's own bound is far lower
@@ -299,11 +299,15 @@ class CampaignRun:
             states[state] += count
             if state is not State.ACCEPTED:
                 reasons[state, status, reason] = count
-        in_flight, uncertain, invalidated, finished_at_ms = self.connection.execute(
+        return Summary(states, reasons, retried)
+
+    def standing(self) -> Standing:
+        """Read the campaign's own row."""
+        found = self.connection.execute(
             "SELECT json_array_length(in_flight), uncertain, invalidated, finished_at_ms FROM campaign WHERE id = ?",
             (self.campaign.campaign_id,),
         ).fetchone()
-        return Summary(states, reasons, retried, in_flight, uncertain, invalidated, finished_at_ms)
+        return Standing._make(found)
 
 
 def begin(

@@ -19,6 +19,7 @@ from sender.store.records import (
     ImportCounts,
     Invalidated,
     Outcome,
+    Standing,
     StoreCounts,
     Summary,
 )
@@ -284,8 +285,12 @@ class DeviceStore:
         """How many notifications are due: now, later, or (given up) in the next run; those in flight are not counted."""
         return self._run(campaign).remaining()
 
+    def standing(self, campaign: Campaign) -> Standing:
+        """How the campaign stands, without counting its results."""
+        return self._run(campaign).standing()
+
     def summary(self, campaign: Campaign) -> Summary:
-        """How the campaign stands; reads every result of it."""
+        """The results of all runs of the campaign; reads every one of them."""
         return self._run(campaign).summary()
 
     def _run(self, campaign: Campaign) -> CampaignRun:

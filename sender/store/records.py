@@ -152,19 +152,26 @@ class Campaign(NamedTuple):
     given_up: int
 
 
+class Standing(NamedTuple):
+    """What the store knows of a campaign without counting its results.
+
+    `in_flight`: claimed, result not stored yet. `uncertain`: all notifications of all runs so far that may have been sent
+    twice. `invalidated`: tokens that this campaign invalidated.
+    """
+
+    in_flight: int
+    uncertain: int
+    invalidated: int
+    finished_at_ms: int | None
+
+
 class Summary(NamedTuple):
-    """How a campaign stands.
+    """The results of a campaign over all its runs.
 
     `states`: notifications by state (every State is present). `reasons`: (state, status, reason) -> notifications, for all
-    but ACCEPTED. `retried`: notifications with more than one attempt. `in_flight`: claimed, result not stored yet.
-    `uncertain`: all notifications of all runs so far that may have been sent twice. `invalidated`: tokens that this campaign
-    invalidated.
+    but ACCEPTED. `retried`: notifications with more than one attempt.
     """
 
     states: dict[State, int]
     reasons: dict[tuple[State, int, str], int]
     retried: int
-    in_flight: int
-    uncertain: int
-    invalidated: int
-    finished_at_ms: int | None

@@ -63,7 +63,7 @@ def campaign_report(**changed: object) -> CampaignReport:
     fields: dict[str, object] = {
         "campaign": "x", "run": 1, "sent": 100, "accepted": 97, "rejected": {}, "retried": 0, "given_up": 0,
         "unprocessed": 0, "uncertain": 0, "invalidated": 3, "remaining": 0, "finished": True, "stopped": None,
-        "elapsed_s": 1.0, "rate_per_s": 100.0, "latency_ms": {},
+        "elapsed_s": 1.0, "rate_per_s": 100.0, "latency_ms": {}, "all_runs": {},
     }  # fmt: skip
     return CampaignReport(**{**fields, **changed})  # type: ignore[arg-type]
 

@@ -130,6 +130,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_repeats_at_most_what_was_in_flig
     assert ledger.accepted_more <= 3 * UNCOMMITTED_MAX
     assert report["run"] == 4 and 0 < report["uncertain"] <= UNCOMMITTED_MAX
     assert report["finished"]
+    assert report["all_runs"] == {"accepted": active, "rejected": population.count - active, "given_up": 0}
 
 
 def test_repeats_after_a_kill_carry_the_same_apns_id(rig: RunningRig, folder: Path, population: Population) -> None:

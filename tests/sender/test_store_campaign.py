@@ -97,7 +97,7 @@ def test_each_device_is_claimed_once_in_the_order_of_ids(store: DeviceStore) -> 
         exhausted.append(exchange.exhausted)
     assert claimed == list(range(1, 11))
     assert exhausted == [False, False, True, True]
-    assert store.summary(campaign).in_flight == 10
+    assert store.standing(campaign).in_flight == 10
 
 
 def test_only_valid_devices_of_provider_topic_and_segment_are_claimed(store: DeviceStore) -> None:
@@ -133,7 +133,7 @@ def test_waiting_notifications_come_back_when_they_fall_due_and_before_others(st
     exchange = store.exchange(campaign, [], 2, NOW_MS + 500)
     assert ids(exchange.due) == [one.device_id, 4]
     assert exchange.next_retry_at_ms is None
-    assert store.summary(campaign).in_flight == 4
+    assert store.standing(campaign).in_flight == 4
 
 
 def test_more_waiting_than_wanted_stay_due(store: DeviceStore) -> None:
@@ -175,7 +175,7 @@ def test_feedback_kills_a_token_only_when_later_than_its_registration(
     store.exchange(campaign, [rejected(due, REGISTERED_AT_MS + later_ms)], 0, NOW_MS)
     device = store.device(due.token)
     assert device is not None and (device.invalidated_at_ms is not None) == dies
-    assert store.summary(campaign).invalidated == int(dies)
+    assert store.standing(campaign).invalidated == int(dies)
 
 
 def test_feedback_looks_at_the_registration_of_that_moment(store: DeviceStore) -> None:
@@ -195,7 +195,7 @@ def test_of_two_deaths_the_later_counts_and_only_the_first_as_new(store: DeviceS
     store.exchange(two, [rejected(due, NOW_MS + 7)], 0, NOW_MS)
     (dead,) = store.invalidated()
     assert (dead.invalidated_at_ms, dead.invalid_reason) == (NOW_MS + 7, "Unregistered")
-    assert (store.summary(one).invalidated, store.summary(two).invalidated) == (1, 0)
+    assert (store.standing(one).invalidated, store.standing(two).invalidated) == (1, 0)
 
 
 def test_an_outcome_that_was_not_asked_for_is_refused_whole(store: DeviceStore) -> None:
@@ -246,9 +246,9 @@ def test_what_was_in_flight_when_the_sender_died_is_uncertain_and_due_first(path
         exchange = reopened.exchange(resumed, [], 4, 0)
         assert exchange.due[:3] == [two._replace(attempts=1), three, four]
         assert ids(exchange.due) == [2, 3, 4, 5]
-        assert reopened.summary(resumed).uncertain == 3
+        assert reopened.standing(resumed).uncertain == 3
         assert begin(reopened).uncertain == 4
-        assert reopened.summary(begin(reopened)).uncertain == 7
+        assert reopened.standing(begin(reopened)).uncertain == 7
 
 
 def test_given_up_notifications_rest_until_the_next_run_and_begin_anew(store: DeviceStore) -> None:
@@ -275,9 +275,9 @@ def test_a_campaign_finishes_only_when_nothing_is_left(store: DeviceStore) -> No
     assert not store.finish_campaign(campaign, NOW_MS), "one waits"
     (last,) = store.exchange(campaign, [], 1, NOW_MS).due
     store.exchange(campaign, [rejected(last, 0)], 0, NOW_MS)
-    assert store.summary(campaign).finished_at_ms is None
+    assert store.standing(campaign).finished_at_ms is None
     assert store.finish_campaign(campaign, NOW_MS + 9)
-    assert store.summary(campaign).finished_at_ms == NOW_MS + 9
+    assert store.standing(campaign).finished_at_ms == NOW_MS + 9
 
 
 def test_a_finished_campaign_is_not_begun_again(store: DeviceStore) -> None:
@@ -357,7 +357,8 @@ def test_the_summary_counts_by_state_and_reason(store: DeviceStore) -> None:
         (State.REJECTED, 410, "Unregistered"): 2,
         (State.GIVEN_UP, 503, "ServiceUnavailable"): 1,
     }
-    assert (summary.retried, summary.in_flight, summary.invalidated) == (1, 1, 2)
+    standing = store.standing(campaign)
+    assert (summary.retried, standing.in_flight, standing.invalidated) == (1, 1, 2)
 
 
 def test_a_campaign_and_imports_share_the_store(path: Path) -> None:

@@ -219,8 +219,9 @@ class CampaignMachine(RuleBasedStateMachine):
             if device_id not in self.model.in_flight:
                 counted[delivery.state] += 1
         assert summary.states == counted
-        assert summary.in_flight == len(self.model.in_flight)
-        assert (summary.uncertain, summary.invalidated) == (self.model.uncertain, self.model.invalidated)
+        standing = self.store.standing(self.running())
+        assert standing.in_flight == len(self.model.in_flight)
+        assert (standing.uncertain, standing.invalidated) == (self.model.uncertain, self.model.invalidated)
 
     @invariant()
     def devices_agree(self) -> None:
