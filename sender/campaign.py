@@ -75,8 +75,8 @@ class CampaignReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did, and how the campaign stands after it. Times of answers in ms, from the moment of sending.
 
     `sent`: transmissions of this run, repeats included. `accepted`, `rejected`, `retried`, `given_up`: notifications of this
-    run; `all_runs`: of all runs so far, by state. `uncertain`: found in flight when the run began, so they may arrive twice. `remaining`: still due. `stopped`: why
-    the run ended early, or None.
+    run; `all_runs`: of all runs so far, by state. `uncertain`: found in flight when the run began, so they may arrive twice.
+    `remaining`: still due. `stopped`: why the run ended early, or None.
     """
 
     campaign: str

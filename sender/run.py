@@ -18,9 +18,9 @@ TICK_S = 0.05
 # Claimed, with the result not yet stored: what may arrive twice after a `kill -9` (see docs/architecture.md).
 UNCOMMITTED_MAX = 4_096
 # A batch is what one exchange claims at most; smaller ones cost more transactions, larger ones leave the wire idle.
-BATCH_MAX = 1_024
+BATCH_MAX = 2_048
 # So many results make an exchange worth its transaction; fewer are stored with the next tick.
-OUTCOMES_WORTH_STORING = 512
+OUTCOMES_WORTH_STORING = 1_024
 
 
 class Source(Protocol):
