@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 COMMANDS = (
     ("serve", "simulator.serve_command", "serve"),
     ("env", "simulator.env_command", "env"),
+    ("provider-token", "sender.provider_token_command", "provider_token"),
     ("tokens", "loadtest.tokens_command", "tokens"),
     ("import", "sender.import_command", "import_devices"),
     ("send", "sender.send_command", "send"),

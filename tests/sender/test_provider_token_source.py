@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,13 @@ def test_ids_of_a_wrong_shape_are_refused(tmp_path: Path, key_id: str, team_id: 
     (tmp_path / "k").write_bytes(pem(KEY))
     with pytest.raises(SenderConfigurationError, match="10 letters and digits"):
         ProviderTokenSource.from_file(tmp_path / "k", key_id, team_id)
+
+
+def test_the_command_prints_a_token_for_curl(tmp_path: Path) -> None:
+    (tmp_path / "key.p8").write_bytes(pem(KEY))
+    command = [sys.executable, "-P", "-m", "pushrig", "provider-token", "--key-file", str(tmp_path / "key.p8")]
+    ids = ["--key-id", "ABCDE12345", "--team-id", "TEAM123456"]
+    done = subprocess.run([*command, *ids], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.count(".") == 2 and " " not in done.stdout
+    spoiled = subprocess.run([*command, "--key-id", "x", *ids[2:]], capture_output=True, text=True, check=False)
+    assert spoiled.returncode == 2 and "key id 'x'" in spoiled.stderr and "Traceback" not in spoiled.stderr
