@@ -1,11 +1,14 @@
 # On a fresh machine with Python and make, every target first prepares .venv with all that it needs.
 #
-#   make demo DEMO_ARGS="--devices 20000"     make test TEST_ARGS="tests/wire -x"     make setup PYTHON=python3.12
+#   make demo DEMO_ARGS="--devices 20000"     make fuzz FUZZ_S=600     make test TEST_ARGS="tests/wire -x"     make setup PYTHON=python3.12
 
 PYTHON ?= python3
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
+FUZZ_S ?= 60
+FUZZ_ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -13,7 +16,7 @@ READY := .venv/.ready
 CANDIDATES = $(if $(filter file,$(origin PYTHON)),python3 python3.14 python3.13 python3.12 python3.11 python,"$(PYTHON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test fuzz soak docs check bench clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +28,15 @@ demo: $(READY) ## the main job: a hundred thousand devices through simulator and
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+fuzz: $(READY) ## search for inputs that break a property, for FUZZ_S seconds (CONTRIBUTING.md, "Fuzzing")
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ_ARGS)
+
+soak: $(READY) ## ten million notifications on one pair of connections, with flat memory (two minutes)
+	$(BIN)/python -m tests.wire.soak $(SOAK_ARGS)
+
+docs: $(READY) ## write the pages that are made of tests and tables: docs/conformance.md, parts of docs/wire.md
+	$(BIN)/python -m tests.wire.write_docs
 
 check: $(READY) ## lint, formatting, types, who imports whom
 	$(BIN)/ruff check .

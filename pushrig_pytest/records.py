@@ -114,7 +114,9 @@ class Stats:
     resets_sent: int
     goaways_received: int
     goaways_sent: int
+    header_lists_refused: int
     protocol_errors: int
+    limits_reached: Mapping[str, int]
 
 
 Record = TypeVar("Record", PopulationLedger, Stats, Device)

@@ -94,7 +94,7 @@ class Template:
                 else:
                     return Refusal(f"{MISSING_ATTRIBUTE} {self._names_by_field[field]}")
                 pieces.append(following)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return Refusal(BAD_ATTRIBUTES)
         return b"".join(pieces)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 class Counters:
     """Counts since the start or the last reset; `connections_open` is what is open now, and survives a reset.
 
-    `rejected_by_reason` has at most one key for each row of the table of reasons.
+    `rejected_by_reason` has at most one key for each row of the table of reasons. `limits_reached`: how often a client was
+    stopped at a bound, by the name of the limit, or `file_descriptors`.
     """
 
     notifications: int = 0
@@ -27,7 +28,9 @@ class Counters:
     resets_sent: int = 0
     goaways_received: int = 0
     goaways_sent: int = 0
+    header_lists_refused: int = 0
     protocol_errors: int = 0
+    limits_reached: Counter[str] = field(default_factory=Counter)
 
     @property
     def rejected(self) -> int:

@@ -3,23 +3,28 @@
 import asyncio
 import gc
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from simulator.apns.answer import RandomIds
 from simulator.apns.certificate import UNREADABLE, ClientCertificate, read_client_certificate
 from simulator.apns.link import Link
 from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, ApnsPlane, first_settings
+from simulator.deadlines import Deadlines, Overdue
 from simulator.devices.token_space import Environment
+from simulator.door import CLOSE_TIMEOUT_S, Door, listening_sockets
+from simulator.limits import Limits
 from simulator.provider_tls import ServerNames
 from simulator.rig import Rig
-from wire.events import ConnectionFailed, GoawayReceived, StreamRefused, StreamReset
+from wire.errors import ErrorCode
+from wire.events import ConnectionFailed, GoawayReceived, HeaderListRefused, StreamRefused, StreamReset
+from wire.frames import MAX_HEADER_LIST_SIZE
 from wire.server import ServerConnection
 
-CONNECTIONS_MAX = 10_000  # open at a time; further ones are closed at once. asyncio's TLS holds some 256 KiB for each.
-SEND_BUFFER_BYTES_MAX = 1 << 20  # of one connection; above it nothing more is read from that client until it reads
-HANDSHAKE_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
+TICK_S = 1.0  # between looks at the deadlines of all connections
+# Looked at in one go; a look takes 2 us, and nothing may hold the event loop for long.
+CONNECTIONS_A_TICK_MAX = 1_000
+TICK_SLICE_S = 0.02  # between parts of a look at more connections than that
 # asyncio leaves some 300 KB in a cycle for each connection that fails (the traceback of its error holds the TLS buffers),
 # and at the pace that `serve` sets for the garbage collector hundreds of MB would gather. A look takes about a millisecond.
 CONNECTIONS_BETWEEN_COLLECTIONS = 64
@@ -34,17 +39,21 @@ class ProviderPlane:
         environment: Environment,
         server_names: ServerNames,
         random_bytes: Callable[[int], bytes],
-        *,
-        connections_max: int = CONNECTIONS_MAX,
+        limits: Limits,
+        monotonic_s: Callable[[], float],
     ) -> None:
         self.rig = rig
         self.environment = environment
         self.server_names = server_names
         self.ids = RandomIds(random_bytes)
-        self.connections_max = connections_max
+        self.limits = limits
+        self.wire_limits = limits.of_wire()
+        self.monotonic_s = monotonic_s
         self.connection_numbers = count(1)
         self.open: set[ProviderConnection] = set()
         self._accepted = 0
+        self._ticking: asyncio.TimerHandle | None = None
+        self._to_look_at: list[ProviderConnection] = []
 
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
@@ -55,22 +64,37 @@ class ProviderPlane:
 
     async def listen(
         self, host: str, port: int, tls: ssl.SSLContext | None, *, backlog: int = 1_024
-    ) -> tuple[asyncio.Server, int]:
-        """Open a port; returns the server and the port (which `port` 0 leaves to the system). Raises OSError."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            self.make_connection,
-            host,
-            port,
-            ssl=tls,
-            backlog=backlog,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if tls is not None else None,
-            ssl_shutdown_timeout=CLOSE_TIMEOUT_S if tls is not None else None,
-        )
-        return server, server.sockets[0].getsockname()[1]
+    ) -> tuple[Door, int]:
+        """Open a port; returns its door and the port (which `port` 0 leaves to the system). Raises OSError, UnicodeError."""
+        sockets = await asyncio.to_thread(listening_sockets, host, port, backlog)  # may ask a name server
+        door = Door(sockets, tls, self.make_connection, lambda: len(self.open), self.limits, self.rig.counters)
+        if self._ticking is None:
+            self._tick_later()
+        return door, sockets[0].getsockname()[1]
+
+    def _tick_later(self) -> None:
+        wait_s = TICK_SLICE_S if self._to_look_at else TICK_S
+        self._ticking = asyncio.get_running_loop().call_later(wait_s, self._tick_and_go_on)
+
+    def _tick_and_go_on(self) -> None:
+        waiting = self._to_look_at or list(self.open)
+        self._to_look_at = waiting[CONNECTIONS_A_TICK_MAX:]
+        self._look_at(waiting[:CONNECTIONS_A_TICK_MAX])
+        self._tick_later()
+
+    def tick(self) -> None:
+        """Look at the deadlines of all connections."""
+        self._look_at(list(self.open))
+
+    def _look_at(self, connections: "Sequence[ProviderConnection]") -> None:
+        now_s = self.monotonic_s()
+        for connection in connections:
+            connection.tick(now_s)
 
     def close_connections(self) -> None:
         """Say goodbye on every connection (GOAWAY with `Shutdown`) and close it."""
+        if self._ticking is not None:
+            self._ticking.cancel()
         for connection in list(self.open):
             connection.shut_down()
 
@@ -93,23 +117,29 @@ class ProviderConnection(asyncio.Protocol):
         self._shared = plane
         self._wire: ServerConnection
         self._plane: ApnsPlane
+        self._deadlines: Deadlines
         self._transport: asyncio.Transport | None = None
+        self._closing_s: float | None = None  # since when a tick has found the transport closing
+        self.reading_paused = False  # nothing is read from the client until it has read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         shared = self._shared
         counters = shared.rig.counters
-        if len(shared.open) >= shared.connections_max:
+        if len(shared.open) >= shared.limits.connections_max:
+            counters.limits_reached["connections_max"] += 1
             transport.abort()
             return
         counters.connections_open += 1
         counters.connections_total += 1
         shared.open.add(self)
         self._transport = transport
-        transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES_MAX)
+        transport.set_write_buffer_limits(high=shared.limits.send_buffer_bytes_max)
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         link = Link.opened(shared.server_names.name_of(tls), shared.environment, certificate_of(tls))
-        self._wire = ServerConnection(first_settings(link), body_bytes_max=PAYLOAD_BYTES_KEPT_MAX)
+        settings = {**first_settings(link), MAX_HEADER_LIST_SIZE: shared.limits.header_list_bytes_max}
+        self._wire = ServerConnection(settings, body_bytes_max=PAYLOAD_BYTES_KEPT_MAX, limits=shared.wire_limits)
+        self._deadlines = Deadlines(self._wire, shared.monotonic_s())
         self._plane = ApnsPlane(shared.rig, self._wire, link, next(shared.connection_numbers), shared.ids)
         self._flush()
 
@@ -117,6 +147,7 @@ class ProviderConnection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._shared.rig.counters.bytes_in += len(data)
+        self._deadlines.heard = True
         requests = self._wire.receive_data(data)
         if requests:
             self._plane.answer(requests)
@@ -135,10 +166,14 @@ class ProviderConnection(asyncio.Protocol):
                 case StreamRefused():
                     counters.resets_sent += 1
                     self._plane.stream_refused()
+                case HeaderListRefused():
+                    counters.header_lists_refused += 1
                 case GoawayReceived():
                     counters.goaways_received += 1
-                case ConnectionFailed():
+                case ConnectionFailed(error):
                     counters.protocol_errors += 1
+                    if error.limit is not None:
+                        counters.limits_reached[error.limit] += 1
                     counters.goaways_sent += 1
                 case _:
                     pass
@@ -155,11 +190,46 @@ class ProviderConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         # A client that does not read is not read from either: its answers wait in a bounded buffer.
         if self._transport is not None:
+            self.reading_paused = True
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.reading_paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def tick(self, now_s: float) -> None:
+        """Look at this connection's deadlines."""
+        transport, wire, limits = self._transport, self._wire, self._shared.limits
+        assert transport is not None
+        if transport.is_closing():
+            # The rest of what was written may never be read.
+            if self._closing_s is None:
+                self._closing_s = now_s
+            elif now_s - self._closing_s >= CLOSE_TIMEOUT_S:
+                transport.abort()
+            return
+        reached = self._shared.rig.counters.limits_reached
+        unread_bytes = transport.get_write_buffer_size() if self.reading_paused else None
+        overdue = self._deadlines.overdue(limits, now_s, unread_bytes)
+        if overdue is not None:
+            reached[overdue.limit] += 1
+            if overdue is Overdue.UNREAD:
+                transport.abort()
+            else:
+                self._plane.end(overdue.code, overdue.debug)
+                self._flush()
+            return
+        requests = self._deadlines.overdue_requests(limits, now_s)
+        answers = self._deadlines.overdue_answers(limits, now_s)
+        if requests or answers:
+            for limit, streams in (("request_timeout_s", requests), ("unread_timeout_s", answers)):
+                for stream_id in streams:
+                    wire.reset(stream_id, ErrorCode.CANCEL)
+                if streams:
+                    reached[limit] += len(streams)
+            self._shared.rig.counters.resets_sent += len(requests) + len(answers)
+            self._flush()
 
     def shut_down(self) -> None:
         """The simulator stops."""

@@ -126,7 +126,7 @@ def read_running(state_dir: Path) -> RunningSimulator:
             ) from error
     try:
         running = msgspec.json.decode(content, type=RunningSimulator)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CredentialsError(path, f"is damaged ({error})", "remove it and start the simulator again") from error
     if not alive:
         raise NotRunningError(path, f"left over from process {running.pid}, which was killed and runs no more")

@@ -21,6 +21,7 @@ from simulator.assembly import make_rig
 from simulator.control.security import ControlAccess
 from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment
+from simulator.door import Door
 from simulator.errors import SettingsError
 from simulator.listener import ProviderPlane
 from simulator.provider_tls import ServerNames, server_tls_context
@@ -51,40 +52,45 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         server_names=server_names,
         handshake_failed=rig.counters.handshake_failed,
     )
-    plane = ProviderPlane(rig, Environment[settings.environment.upper()], server_names, os.urandom)
-    servers: list[asyncio.Server] = []
+    plane = ProviderPlane(
+        rig,
+        Environment[settings.environment.upper()],
+        server_names,
+        os.urandom,
+        limits=settings.limits,
+        monotonic_s=time.monotonic,
+    )
+    doors: list[Door] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
     try:
-        port = await _open(plane, servers, settings.host, settings.port, "--port", tls)
+        port = await _open(plane, doors, settings.host, settings.port, "--port", tls)
         cleartext_port = None
         if settings.cleartext_port is not None:
-            cleartext_port = await _open(
-                plane, servers, settings.host, settings.cleartext_port, "--cleartext-port", None
-            )
+            cleartext_port = await _open(plane, doors, settings.host, settings.cleartext_port, "--cleartext-port", None)
         running = _describe(settings, credentials, own_certificate, port, cleartext_port, control.getsockname()[1])
         with Announcement(running):
             say(running.line())
             await _serve_control(rig, settings, control, stopping)
     finally:
-        for server in servers:
-            server.close()
+        for door in doors:
+            door.close()
         plane.close_connections()
         control.close()
 
 
 async def _open(
     plane: ProviderPlane,
-    servers: list[asyncio.Server],
+    doors: list[Door],
     host: str,
     port: int,
     option: str,
     tls: ssl.SSLContext | None,
 ) -> int:
     try:
-        server, bound = await plane.listen(host, port, tls)
+        door, bound = await plane.listen(host, port, tls)
     except (OSError, UnicodeError) as error:
         raise SettingsError(option, f"{host}:{port}", _port_remedy(error)) from error
-    servers.append(server)
+    doors.append(door)
     return bound
 
 

@@ -32,6 +32,7 @@ def serve(
     penalty: Annotated[str | None, option("penalty")] = None,
     epoch_ms: Annotated[int | None, option("epoch_ms")] = None,
     journal_entries_max: Annotated[int | None, option("journal_entries_max")] = None,
+    limits: Annotated[list[str] | None, option("limits")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -52,6 +53,8 @@ def serve(
       pushrig serve --unknown-tokens reject --topic com.example.app --penalty on
 
       pushrig serve --config rig.toml --environment sandbox
+
+      pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 
     Exit codes: 0 stopped by SIGINT or SIGTERM, or told to (--stop-with-stdin); 2 a setting, port or file cannot be used.
     """

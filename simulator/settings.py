@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 import msgspec
 
 from simulator.errors import SettingsError
+from simulator.limits import LIMITS, Limits
 from simulator.state_directory import default_state_dir
 
 SEED_MAX = 2**64 - 1
@@ -137,6 +138,14 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "a whole number from 0 to 100000",
         ),
     ] = 10_000
+    limits: Annotated[
+        Limits,
+        _row(
+            "What clients may do, as in pings_max=500; repeat for more; the names are under Limits in docs/settings.md.",
+            "NAME=VALUE with a name and a number from the list under Limits in docs/settings.md",
+            flag="--limit",
+        ),
+    ] = Limits()
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(
@@ -222,8 +231,11 @@ def merge(flags: Mapping[str, object], config_file: Path | None = None) -> Serve
         assert name in OPTIONS, f"not a setting: {name}"
     values: dict[str, object] = {}
     labels: dict[str, str] = {name: row.flag for name, row in OPTIONS.items()}
-    labels.update({name: f"{name} in {config_file}" for name in from_file if name not in given})
+    labels.update({name: f"{name} in {config_file}" for name in from_file if name not in given or name == "limits"})
     for name, value in {**from_file, **given}.items():
+        if name == "limits":
+            values[name] = _limits(from_file.get(name, {}), labels[name], given.get(name, []))
+            continue
         base = config_file.parent if config_file is not None and name not in given else Path()
         values[name] = _convert(OPTIONS[name], labels[name], value, base)
     settings = ServeSettings(**cast("dict[str, Any]", values))
@@ -237,7 +249,7 @@ def _read_file(config_file: Path) -> dict[str, object]:
         content: dict[str, object] = tomllib.loads(config_file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError("--config", str(config_file), f"give a file to read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, not UTF-8, an endless number; arrays too deep
         raise SettingsError("--config", str(config_file), f"give a file in TOML ({error})") from error
     for name in content:
         if name not in OPTIONS:
@@ -261,6 +273,38 @@ def _convert(row: Option, label: str, value: object, base: Path) -> object:
         shown = "(hidden)" if row.name == "control_token" else value
         raise SettingsError(label, shown, f"give {row.expects}") from error
     return converted
+
+
+def _limits(table: object, table_label: str, flags: object) -> Limits:
+    """Return the limits from the file's table and the flags' `NAME=VALUE`, which override it one by one."""
+    row = OPTIONS["limits"]
+    if not isinstance(table, dict):
+        raise SettingsError(table_label, str(table), "give a table [limits] of names and numbers")
+    if not isinstance(flags, list | tuple):
+        raise SettingsError(row.flag, str(flags), f"give {row.expects}")
+    named: list[tuple[str, str, object]] = [(table_label, name, value) for name, value in table.items()]
+    named += [(row.flag, name, _number(text)) for name, _, text in (str(flag).partition("=") for flag in flags)]
+    values: dict[str, int | float] = {}
+    for label, name, value in named:
+        if name not in LIMITS:
+            close = difflib.get_close_matches(name, LIMITS, n=1)
+            remedy = f"did you mean {close[0]}?" if close else "the names are under Limits in docs/settings.md"
+            raise SettingsError(label, name, f"there is no such limit; {remedy} Give {row.expects}")
+        try:
+            values[name] = msgspec.convert(value, LIMITS[name].annotation)
+        except msgspec.ValidationError as error:
+            problem = str(error).replace("`", "")
+            raise SettingsError(label, f"{name}={value}", f"{problem}; give {row.expects}") from error
+    return Limits(**values)  # type: ignore[arg-type]  # each converted to its field's type
+
+
+def _number(text: str) -> object:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _check_together(settings: ServeSettings, labels: Mapping[str, str]) -> None:

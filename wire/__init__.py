@@ -25,6 +25,7 @@ The modules in reading order, each resting on those before it:
 
     frames         names, numbers, and functions that write each kind of frame
     errors         error codes, and the tree of exceptions
+    budget         how much of what a peer may do beside its messages
     events         what a connection tells its owner besides messages
     request        messages: shared heads, varying values, bodies
     fields         which header fields make a message well formed
@@ -33,6 +34,7 @@ The modules in reading order, each resting on those before it:
     hpack          header blocks to fields and back
     heads          header blocks to heads, recognising what has been seen
     settings       values in force, and values on their way
+    states         the states of a stream, as tables
     streams        where streams stand, how they end, bodies that wait for windows
     connection     frames in, and what both ends do about them
     server         requests in, answers out

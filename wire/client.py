@@ -10,7 +10,7 @@ from wire import frames
 from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
-from wire.fields import response_fault
+from wire.fields import content_length, request_fault, response_fault
 from wire.hpack import Encoder, literal_name, string
 from wire.request import Head, Response
 from wire.streams import Receiving
@@ -44,7 +44,8 @@ class ClientConnection(Connection):
     """One connection as its client sees it.
 
     `settings`: the first SETTINGS, queued at once behind the preface. `varying`: names of the two response fields that
-    differ between responses. `request_varying`: the two request fields that prepared requests leave open.
+    differ between responses. `request_varying`: the two request fields that prepared requests leave open. `first_stream_id`:
+    an odd one; above 1 only to come near the end of the stream ids. Raises LocalProtocolError when SETTINGS or id cannot be.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class ClientConnection(Connection):
         body_bytes_max: int = BODY_BYTES_MAX,
         first_stream_id: int = 1,
     ) -> None:
+        if first_stream_id % 2 == 0 or not 0 < first_stream_id <= frames.STREAM_ID_MAX:
+            raise LocalProtocolError(f"a client's streams have odd numbers up to 2^31-1, not {first_stream_id} (5.1.1)")
         settings = {frames.ENABLE_PUSH: 0, **(settings or {})}
         super().__init__(
             settings=settings, varying=varying, fault_of=response_fault, fast=fast, body_bytes_max=body_bytes_max
@@ -83,17 +86,22 @@ class ClientConnection(Connection):
 
     @property
     def streams_free(self) -> int:
-        """How many more streams the peer's limit allows now; 0 when closing."""
-        return 0 if self.closing else max(0, self.remote.streams_max - len(self._windows))
+        """How many more streams the peer's limit, and the stream ids that are left, allow now; 0 when closing."""
+        if self.closing:
+            return 0
+        ids_left = (frames.STREAM_ID_MAX - self._next_stream_id) // 2 + 1
+        return max(0, min(self.remote.streams_max - len(self._windows), ids_left))
 
     def prepare(self, fields: Sequence[tuple[bytes, bytes]]) -> PreparedRequest:
         """Fields for `send`: with `request_varying[0]` once and `request_varying[1]` at most once, behind it.
 
-        Raises LocalProtocolError when they stand otherwise.
+        Raises LocalProtocolError when they stand otherwise, or are no well-formed request. The two values themselves are
+        not looked at, neither here nor in `send`: the caller answers for them.
         """
         names = [name for name, _ in fields if name in self.request_varying]
         if names not in (list(self.request_varying), [self.request_varying[0]]):
             raise LocalProtocolError(f"a prepared request needs {self.request_varying}, in this order; it has {names}")
+        _check([(name, b"/" if name in names else value) for name, value in fields])
         return PreparedRequest(fields, takes_second=len(names) == 2)
 
     def send(self, prepared: PreparedRequest, first: bytes, second: bytes | None, body: bytes) -> int:
@@ -148,12 +156,13 @@ class ClientConnection(Connection):
     def request(self, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> int:
         """Send any request but HEAD and CONNECT, whose answers end by other rules; returns its stream id.
 
-        Raises LocalProtocolError as `send` does.
+        Raises LocalProtocolError as `send` does, and for fields that are no well-formed request with this body.
         """
         if not self.streams_free:
             raise LocalProtocolError("no stream is free on this connection")
         if (b":method", b"HEAD") in fields or (b":method", b"CONNECT") in fields:
             raise LocalProtocolError("this client sends neither HEAD nor CONNECT")
+        _check(fields, len(body))
         return self._send_block(self._encoder.encode(fields), body)
 
     def _send_block(self, block: bytes, body: bytes) -> int:
@@ -287,6 +296,12 @@ class ClientConnection(Connection):
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id >= self._next_stream_id
 
+    def _sends(self, stream_id: int) -> bool:
+        return stream_id in self._sending
+
+    def _receives(self, stream_id: int) -> bool:
+        return stream_id in self._windows
+
     def _is_disowned(self, stream_id: int) -> bool:
         return self.goaway_received is not None and stream_id > self.goaway_received
 
@@ -304,10 +319,10 @@ class ClientConnection(Connection):
     def _unprocessed(self, last_stream_id: int) -> tuple[int, ...]:
         return tuple(stream_id for stream_id in self._windows if stream_id > last_stream_id)
 
-    def _header_block(self, stream_id: int, end_stream: bool, block: bytes) -> None:
+    def _header_block(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> None:
         receiving = self._receiving.get(stream_id)
         if receiving is not None:
-            if self._trailers(stream_id, end_stream, block):
+            if self._trailers(stream_id, end_stream, block, fault):
                 self.events.append(TrailersReceived(stream_id))
                 self._end_of_message(stream_id, receiving)
             return
@@ -315,7 +330,7 @@ class ClientConnection(Connection):
         if stream_id not in self._windows:
             self._unexpected(stream_id, "HEADERS")
             return
-        fault = head.fault
+        fault = head.fault or fault
         if fault is None and head.fields[0][1] < b"2":
             if not end_stream:
                 return  # informational; the response itself is still to come (section 8.1)
@@ -333,3 +348,14 @@ class ClientConnection(Connection):
             self.reset(stream_id, ErrorCode.CANCEL)
         self._windows.pop(stream_id, None)
         self._responses.append(Response(stream_id, receiving.head, receiving.varying, bytes(receiving.body)))
+
+
+def _check(fields: Sequence[tuple[bytes, bytes]], body_bytes: int | None = None) -> None:
+    """Raise LocalProtocolError unless the fields are a well-formed request; `body_bytes` None: of a body of any length."""
+    fault = request_fault(fields)
+    if fault is None:
+        length, fault = content_length(fields)
+        if fault is None and None not in (length, body_bytes) and length != body_bytes:
+            fault = LENGTH_FAULT.format(length, body_bytes)
+    if fault is not None:
+        raise LocalProtocolError(f"these fields make no request: {fault}")

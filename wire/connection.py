@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wire import frames
+from wire.budget import TRUSTING, Allowance, Budget, WireLimits, too_much
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import (
     ConnectionFailed,
@@ -29,20 +30,22 @@ from wire.settings import Announced, Settings, read_settings
 from wire.streams import Receiving, Streams
 
 HEADER_LIST_BYTES_MAX = 65_536  # taken when the SETTINGS of this end name no bound
-HEADER_BLOCK_BYTES_MAX = 131_072  # one block over all its CONTINUATION frames
-CONTINUATIONS_MAX = 64  # of one block; empty ones count as well
+HEADER_BLOCK_BYTES_MAX = TRUSTING.header_block_bytes_max  # unless the owner says otherwise
+CONTINUATIONS_MAX = TRUSTING.header_block_continuations_max
 BODY_BYTES_MAX = 65_536  # kept of one body; the rest is counted and dropped
 
 LENGTH_FAULT = "content-length says {} bytes and {} came (8.1.1)"
+DEPENDENCY_FAULT = "a stream that depends on itself (RFC 7540, 5.3.1)"
 
 
 @dataclass(slots=True)
 class _HeaderBlock:
-    """A header block of which CONTINUATION frames are still to come."""
+    """A header block of which CONTINUATION frames are still to come. `fault`: what its HEADERS frame did against its stream."""
 
     stream_id: int
     end_stream: bool
     fragments: bytearray
+    fault: str | None
     continuations: int = 0
 
 
@@ -50,7 +53,8 @@ class Connection(Streams):
     """Common half of `ServerConnection` and `ClientConnection`; not used by itself.
 
     `settings`: entries announced at the start. `varying`: names of the two fields whose values differ between messages.
-    `fast` False: every frame takes the general way. `body_bytes_max`: how much of one body is kept.
+    `fast` False: every frame takes the general way. `body_bytes_max`: how much of one body is kept. `limits`: what the peer
+    may do.
     """
 
     def __init__(
@@ -61,9 +65,11 @@ class Connection(Streams):
         fault_of: Callable[[Sequence[tuple[bytes, bytes]]], str | None],
         fast: bool = True,
         body_bytes_max: int = BODY_BYTES_MAX,
+        limits: WireLimits = TRUSTING,
     ) -> None:
-        super().__init__()
+        super().__init__(Budget(limits))
         self.settings_received = False
+        self.moved = False  # a frame has ended since somebody last made this False
         self.failed: RemoteProtocolError | None = None
         self.goaway_sent: int | None = None  # the last stream id it named
         self.goaway_received: int | None = None
@@ -73,8 +79,11 @@ class Connection(Streams):
         self.varying = varying
         self.body_bytes_max = body_bytes_max
         list_bytes_max = settings.get(frames.MAX_HEADER_LIST_SIZE, HEADER_LIST_BYTES_MAX)
-        decoder = Decoder(list_bytes_max=list_bytes_max, varying=varying)
-        self._heads = HeadReader(decoder, varying, fault_of, fast=fast)
+        decoder = Decoder(
+            list_bytes_max=list_bytes_max, varying=varying, fields_dropped_max=limits.header_fields_dropped_max
+        )
+        self._heads = HeadReader(decoder, varying, fault_of, budget=self.budget, fast=fast)
+        self._limits = limits
         self._fast = fast
         self._announced = Announced()
         self._rest = b""
@@ -86,6 +95,16 @@ class Connection(Streams):
     def local(self) -> Settings:
         """The values of this end that the peer has acknowledged."""
         return self._announced.in_force
+
+    @property
+    def open_block(self) -> int | None:
+        """The stream of a header block whose CONTINUATION frames have not all come."""
+        return None if self._block is None else self._block.stream_id
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether a frame, or the preface, has begun and not ended."""
+        return bool(self._rest)
 
     def data_to_send(self) -> bytes:
         """Everything queued since the last call, in order; b"" when there is nothing."""
@@ -136,7 +155,8 @@ class Connection(Streams):
 
     # What the two ends fill in.
 
-    def _header_block(self, stream_id: int, end_stream: bool, block: bytes) -> None:
+    def _header_block(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> None:
+        """A whole header block. `fault`: what is wrong with its stream apart from its fields."""
         raise AssertionError("each end reads its own kind of message")
 
     def _complete(self, stream_id: int, receiving: Receiving) -> None:
@@ -171,6 +191,8 @@ class Connection(Streams):
         if not self.settings_received and (kind != frames.SETTINGS or flags & frames.ACK):
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS (RFC 9113, 3.4)")
         payload = data[start:end]
+        if kind > frames.HEADERS:
+            self.budget.spend_frame(kind)
         if kind == frames.DATA:
             self._data(flags, stream_id, payload)
         elif kind == frames.HEADERS:
@@ -221,6 +243,8 @@ class Connection(Streams):
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "DATA on stream 0 (6.1)")
         self.inbound_window -= len(payload)  # whatever becomes of the stream; padding counts too (6.9.1)
         content = self._unpad(flags, payload)
+        if not content and not flags & frames.END_STREAM:
+            self.budget.spend(Allowance.EMPTY_DATA)
         receiving = self._receiving.get(stream_id)
         if receiving is None:
             self._unexpected(stream_id, "DATA")
@@ -260,11 +284,12 @@ class Connection(Streams):
     def _headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         if not stream_id:
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "HEADERS on stream 0 (6.2)")
-        # Priority is deprecated: its fields are passed over, whatever they say (5.3.2).
+        # Priority is deprecated: its fields are passed over (5.3.2), but for the one thing they were never allowed to say.
         priority_bytes = 5 if flags & frames.PRIORITY_FLAG else 0
-        fragment = self._unpad(flags, payload, priority_bytes)[priority_bytes:]
-        block = _HeaderBlock(stream_id, bool(flags & frames.END_STREAM), bytearray())
-        self._fragment(block, flags, fragment)
+        content = self._unpad(flags, payload, priority_bytes)
+        fault = DEPENDENCY_FAULT if priority_bytes and _depends_on(content) == stream_id else None
+        block = _HeaderBlock(stream_id, bool(flags & frames.END_STREAM), bytearray(), fault)
+        self._fragment(block, flags, content[priority_bytes:])
 
     def _continuation(self, flags: int, payload: bytes) -> None:
         block = self._block
@@ -275,14 +300,14 @@ class Connection(Streams):
 
     def _fragment(self, block: _HeaderBlock, flags: int, fragment: bytes) -> None:
         block.fragments += fragment
-        if len(block.fragments) > HEADER_BLOCK_BYTES_MAX or block.continuations > CONTINUATIONS_MAX:
-            raise RemoteProtocolError(
-                ErrorCode.ENHANCE_YOUR_CALM,
-                f"a header block of over {HEADER_BLOCK_BYTES_MAX:,} bytes or {CONTINUATIONS_MAX} CONTINUATION frames",
-            )
+        limits = self._limits
+        if len(block.fragments) > limits.header_block_bytes_max:
+            raise too_much("header_block_bytes_max", limits.header_block_bytes_max)
+        if block.continuations > limits.header_block_continuations_max:
+            raise too_much("header_block_continuations_max", limits.header_block_continuations_max)
         if flags & frames.END_HEADERS:
             self._block = None
-            self._header_block(block.stream_id, block.end_stream, bytes(block.fragments))
+            self._header_block(block.stream_id, block.end_stream, bytes(block.fragments), block.fault)
         else:
             self._block = block
 
@@ -290,14 +315,14 @@ class Connection(Streams):
         try:
             return self._heads.read(block)
         except HpackError as error:
-            raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+            raise compression_error(error) from None
 
-    def _trailers(self, stream_id: int, end_stream: bool, block: bytes) -> bool:
+    def _trailers(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> bool:
         """A header block after a body: the end of its message when all is right; True then."""
         try:
-            fault = self._heads.read_trailers(block)
+            fault = self._heads.read_trailers(block) or fault
         except HpackError as error:
-            raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+            raise compression_error(error) from None
         if not end_stream:
             fault = "a header section within a body (8.1)"
         if fault is not None:
@@ -375,10 +400,15 @@ class Connection(Streams):
         if not stream_id:
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0 (6.3)")
         if len(payload) != 5:
-            why = f"PRIORITY of {len(payload)} bytes, not 5 (6.3)"
-            if self._is_idle(stream_id):  # which no RST_STREAM may name (6.4)
-                raise RemoteProtocolError(ErrorCode.FRAME_SIZE_ERROR, why)
-            self._stream_error(stream_id, ErrorCode.FRAME_SIZE_ERROR, why)
+            code, why = ErrorCode.FRAME_SIZE_ERROR, f"PRIORITY of {len(payload)} bytes, not 5 (6.3)"
+        elif _depends_on(payload) == stream_id:
+            code, why = ErrorCode.PROTOCOL_ERROR, DEPENDENCY_FAULT
+        else:
+            return
+        if self._is_idle(stream_id):  # which no RST_STREAM may name (6.4)
+            raise RemoteProtocolError(code, why)
+        if not self._is_ended_here(stream_id):
+            self._stream_error(stream_id, code, why)
 
     def _end_of_read(self) -> None:
         """After each read: was the connection's window kept, and is it time to open it again."""
@@ -388,3 +418,13 @@ class Connection(Streams):
             increment = self.inbound_window_max - self.inbound_window
             self.inbound_window = self.inbound_window_max
             self._out.append(frames.window_update_frame(0, increment))
+
+
+def compression_error(error: HpackError) -> RemoteProtocolError:
+    """What an undecoded block does to its connection (section 4.3)."""
+    return RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error), limit=error.limit)
+
+
+def _depends_on(priority: bytes) -> int:
+    """The stream that priority fields name (RFC 7540, 6.3): the first 4 of their 5 bytes, without the exclusive bit."""
+    return int.from_bytes(priority[:4]) & frames.STREAM_ID_MAX

@@ -47,8 +47,11 @@ class LocalProtocolError(WireError):
 
 
 class RemoteProtocolError(WireError):
-    """The peer broke the protocol. `code`: ErrorCode of the GOAWAY sent; `message`: what it did, and the RFC's section."""
+    """The peer broke the protocol. `code`: ErrorCode of the GOAWAY sent; `message`: what it did, and the RFC's section.
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    `limit`: the name of the bound that it reached, for a peer that did what is allowed too often or too much.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, *, limit: str | None = None) -> None:
         super().__init__(f"{code.name}: {message}")
-        self.code, self.message = code, message
+        self.code, self.message, self.limit = code, message, limit

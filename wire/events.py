@@ -54,6 +54,14 @@ class StreamRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderListRefused:
+    """Server: a request over MAX_HEADER_LIST_SIZE was answered with status 431, and the rest of it is dropped (10.5.1)."""
+
+    stream_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrailersReceived:
     """A message on this stream closed with well-formed trailers; their fields carry nothing that push senders use."""
 
@@ -74,6 +82,7 @@ Event = (
     | GoawayReceived
     | StreamReset
     | StreamRefused
+    | HeaderListRefused
     | TrailersReceived
     | ConnectionFailed
 )

@@ -13,11 +13,16 @@ Field = tuple[bytes, bytes]
 CONNECTION_FIELDS = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 REQUEST_PSEUDO_FIELDS = frozenset({b":method", b":scheme", b":authority", b":path"})
 RESPONSE_PSEUDO_FIELDS = frozenset({b":status"})
-REQUIRED_REQUEST_FIELDS = (b":method", b":scheme", b":path")
 
 # Section 8.2.1 bars less; RFC 9110's `token` in lower case is what a field name is, section 5.1 there.
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _BODILESS = frozenset({(b":status", b"204"), (b":status", b"304")})
+# Section 8.3.1; a method is a token (RFC 9110, 9.1), a scheme what RFC 3986, 3.1 says. Of the path the application judges.
+_REQUIRED_REQUEST_FIELDS = {
+    b":method": re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"),
+    b":scheme": re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*"),
+    b":path": re.compile(rb".+", re.DOTALL),
+}
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
 _CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
 
@@ -82,11 +87,11 @@ def request_fault(fields: Sequence[Field]) -> str | None:
         if b":scheme" in named or b":path" in named or b":authority" not in named:
             return "CONNECT takes :authority, and neither :scheme nor :path (RFC 9113, 8.5)"
         return None
-    for name in REQUIRED_REQUEST_FIELDS:
+    for name, pattern in _REQUIRED_REQUEST_FIELDS.items():
         if name not in named:
             return f"the pseudo-header field {name!r} is missing (RFC 9113, 8.3.1)"
-    if not named[b":path"]:
-        return "the pseudo-header field ':path' is empty (RFC 9113, 8.3.1)"
+        if not pattern.fullmatch(named[name]):
+            return f"the pseudo-header field {name!r} is empty or no such thing (RFC 9113, 8.3.1)"
     return None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wire import huffman
+from wire.budget import TRUSTING, Allowance, Budget
 from wire.fields import content_length, trailers_fault
 from wire.hpack import ENTRY_OVERHEAD_BYTES, Decoder, HeaderListTooLarge, HpackError, Span
 from wire.request import Fields, Head
@@ -46,7 +47,8 @@ class HeadReader:
 
     `varying`: the two names whose values differ from message to message, in the order in which messages carry them; any but
     `:status` and `content-length`, which heads speak of. `fault_of`: the check of a header section (of requests or of
-    responses). `fast` False remembers nothing; a test shows that both say the same.
+    responses). `budget`: of the peer; what is dear to read is spent from it, and RemoteProtocolError raised at its end.
+    `fast` False remembers nothing; a test shows that both say the same.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class HeadReader:
         varying: tuple[bytes, bytes],
         fault_of: Callable[[Sequence[tuple[bytes, bytes]]], str | None],
         *,
+        budget: Budget | None = None,
         fast: bool = True,
     ) -> None:
         assert not {b":status", b"content-length"} & set(varying), "these belong to the head"
         self.decoder = decoder
         self.varying = varying
         self._fault_of = fault_of
+        self._budget = budget or Budget(TRUSTING)
         self._fast = fast
         self._layouts: dict[int, list[_Layout]] = {}
         self._layout_count = 0
@@ -108,10 +112,15 @@ class HeadReader:
         try:
             return trailers_fault(self.decoder.decode(block))
         except HeaderListTooLarge as error:
+            self._budget.spend(Allowance.LARGE_HEADER_LISTS)
             return str(error)
         finally:
             if self.decoder.changed:
-                self._forget_layouts()
+                self._table_changed()
+
+    def _table_changed(self) -> None:
+        self._forget_layouts()
+        self._budget.spend(Allowance.TABLE_INSERTIONS, self.decoder.inserted)
 
     def _forget_layouts(self) -> None:
         self._layouts.clear()
@@ -122,10 +131,11 @@ class HeadReader:
         try:
             whole = decoder.decode(block)
         except HeaderListTooLarge as error:
-            return Head((), str(error)), NO_VARYING
+            self._budget.spend(Allowance.LARGE_HEADER_LISTS)
+            return Head((), str(error), too_large=True), NO_VARYING
         finally:
             if decoder.changed:
-                self._forget_layouts()
+                self._table_changed()
         fields, varying = self._split(whole)
         head = self._heads.get(fields)
         if head is None or any(value is not None and _is_doubtful(value) for value in varying):

@@ -18,10 +18,19 @@ INTEGER_BYTES_MAX = 6
 # Coded strings remembered with their text, per connection: clients that never index a value send the same bytes each time.
 CODED_STRINGS_MAX = 128
 CODED_STRING_BYTES_MAX = 1_024
+# Decoded for the table's sake of a list that is too large already. One byte of a block can stand for a field.
+FIELDS_DROPPED_MAX = 1_000
 
 
 class HpackError(ValueError):
-    """A header block that cannot be decoded: a COMPRESSION_ERROR of the connection (RFC 9113, section 4.3)."""
+    """A header block that is not decoded: a COMPRESSION_ERROR of the connection (RFC 9113, section 4.3).
+
+    `limit`: the name of the bound it reached, for one that could be but is too much work.
+    """
+
+    def __init__(self, message: str, *, limit: str | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class HeaderListTooLarge(ValueError):  # noqa: N818  # a bound, not a fault of coding
@@ -80,7 +89,7 @@ class Decoder:
 
     `table_bytes_max`: the largest HEADER_TABLE_SIZE of this end that the peer may use. `list_bytes_max`: bound of one list of
     fields, counted as SETTINGS_MAX_HEADER_LIST_SIZE is (RFC 9113, section 6.5.2). `varying`: names whose values are not worth
-    remembering.
+    remembering. `fields_dropped_max`: how many fields of one list are decoded beyond its bound.
     """
 
     def __init__(
@@ -89,9 +98,11 @@ class Decoder:
         table_bytes_max: int = HEADER_TABLE_BYTES_DEFAULT,
         list_bytes_max: int = 1 << 16,
         varying: Collection[bytes] = (),
+        fields_dropped_max: int = FIELDS_DROPPED_MAX,
     ) -> None:
         self.table_bytes_max = table_bytes_max
         self.list_bytes_max = list_bytes_max
+        self._fields_dropped_max = fields_dropped_max
         self._varying = frozenset(varying)
         self._entries: list[tuple[bytes, bytes]] = []  # newest first, as the indices count
         self._size = 0
@@ -102,6 +113,7 @@ class Decoder:
         # when they come again).
         self.spans: list[Span] = []
         self.changed = False
+        self.inserted = 0  # fields that the last block put into the table
 
     @property
     def table_bytes(self) -> int:
@@ -120,6 +132,7 @@ class Decoder:
         """The fields of a block. Raises HpackError, or HeaderListTooLarge after the whole block has been applied."""
         self.spans = spans = []
         self.changed = False
+        self.inserted = dropped = 0
         varying = self._varying
         fields: list[tuple[bytes, bytes]] = []
         at, size, list_bytes = 0, len(block), 0
@@ -153,6 +166,13 @@ class Decoder:
             list_bytes += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
             if list_bytes <= self.list_bytes_max:
                 fields.append(field)
+            else:
+                dropped += 1
+                if dropped > self._fields_dropped_max:
+                    raise HpackError(
+                        f"{dropped} fields beyond a header list of {self.list_bytes_max:,} bytes",
+                        limit="header_fields_dropped_max",
+                    )
         if list_bytes > self.list_bytes_max:
             raise HeaderListTooLarge(
                 f"a header list of {list_bytes:,} bytes; at most {self.list_bytes_max:,} are taken"
@@ -196,6 +216,7 @@ class Decoder:
 
     def _insert(self, field: tuple[bytes, bytes]) -> None:
         self.changed = True
+        self.inserted += 1
         self._size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
         self._entries.insert(0, field)
         if self._size > self._size_max:

@@ -13,16 +13,24 @@ class Head:
 
     `fields`: name and value in order of arrival, pseudo-header fields included; the first field of each varying name
     stands at its place with the value b"", since its value is in `Request.varying`. `fault`: why the message is malformed
-    (RFC 9113, section 8.1.1), or None. `content_length`: the value of that field in bytes, or None. `memo`: belongs to the
-    application.
+    (RFC 9113, section 8.1.1), or None. `too_large`: the fault is the size of the list, and no field was kept (10.5.1).
+    `content_length`: the value of that field in bytes, or None. `memo`: belongs to the application.
     """
 
-    __slots__ = ("content_length", "fault", "fields", "memo")
+    __slots__ = ("content_length", "fault", "fields", "memo", "too_large")
 
-    def __init__(self, fields: Fields, fault: str | None = None, content_length: int | None = None) -> None:
+    def __init__(
+        self,
+        fields: Fields,
+        fault: str | None = None,
+        content_length: int | None = None,
+        *,
+        too_large: bool = False,
+    ) -> None:
         self.fields = fields
         self.fault = fault
         self.content_length = content_length
+        self.too_large = too_large
         self.memo: object | None = None
 
     def value(self, name: bytes) -> bytes | None:

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Mapping
 
 from wire import frames
-from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
+from wire.budget import WireLimits
+from wire.connection import BODY_BYTES_MAX, LENGTH_FAULT, Connection, compression_error
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import HeaderListRefused, StreamRefused, TrailersReceived
 from wire.fields import request_fault
-from wire.hpack import stateless_block
+from wire.hpack import HpackError, stateless_block
 from wire.request import Head, Request
 from wire.streams import Receiving
 
@@ -33,7 +34,7 @@ class ServerConnection(Connection):
     """One connection as its server sees it.
 
     `settings`: the first SETTINGS, queued at once; a limit of streams is always among them. `varying`: names of the two
-    request fields that differ between requests.
+    request fields that differ between requests. `limits`: what the client may do, see `wire.budget`.
     """
 
     def __init__(
@@ -43,10 +44,16 @@ class ServerConnection(Connection):
         varying: tuple[bytes, bytes] = (b":path", b"apns-id"),
         fast: bool = True,
         body_bytes_max: int = BODY_BYTES_MAX,
+        limits: WireLimits | None = None,
     ) -> None:
         settings = {frames.MAX_CONCURRENT_STREAMS: STREAMS_MAX_DEFAULT, **(settings or {})}
         super().__init__(
-            settings=settings, varying=varying, fault_of=request_fault, fast=fast, body_bytes_max=body_bytes_max
+            settings=settings,
+            varying=varying,
+            fault_of=request_fault,
+            fast=fast,
+            body_bytes_max=body_bytes_max,
+            limits=limits or WireLimits(),
         )
         self.streams_in_force = STREAMS_BEFORE_ACK_MAX  # the limit that binds new streams now
         self._requests: list[Request] = []
@@ -74,6 +81,9 @@ class ServerConnection(Connection):
                     return requests
             at = self._read_frames(data, at, size, requests)
             self._rest = data[at:] if at < size else b""
+            if at:
+                self.moved = True
+            self.budget.work += len(requests)
             self._end_of_read()
         except RemoteProtocolError as error:
             self._fail(error)
@@ -109,8 +119,8 @@ class ServerConnection(Connection):
                 ):
                     try:
                         head, varying = read_head(data[start:end])
-                    except ValueError as error:
-                        raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
+                    except HpackError as error:
+                        raise compression_error(error) from None
                     self.last_peer_stream_id = stream_id
                     next_stream_id = stream_id + 2
                     self.inbound_window -= low
@@ -160,7 +170,7 @@ class ServerConnection(Connection):
         plain = self._fast and self.settings_received and self._block is None and self.goaway_sent is None
         longest = self._announced.frame_bytes_max
         body_bytes_max = min(longest, self.local.window_bytes, self.body_bytes_max)
-        return plain, longest, min(longest, HEADER_BLOCK_BYTES_MAX), body_bytes_max
+        return plain, longest, min(longest, self._limits.header_block_bytes_max), body_bytes_max
 
     def _next_stream_id(self) -> int:
         """The stream that a client opens next when it passes none over."""
@@ -221,6 +231,12 @@ class ServerConnection(Connection):
 
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id > self.last_peer_stream_id
+
+    def _sends(self, stream_id: int) -> bool:
+        return stream_id in self._windows
+
+    def _receives(self, stream_id: int) -> bool:
+        return stream_id in self._receiving
 
     def _is_disowned(self, stream_id: int) -> bool:
         return self.goaway_sent is not None and stream_id > self.goaway_sent

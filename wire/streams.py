@@ -15,11 +15,13 @@ A client keeps a stream in `_windows` until the response is complete, so that th
 from dataclasses import dataclass, field
 
 from wire import frames
+from wire.budget import Allowance, Budget
 from wire.errors import ErrorCode, RemoteProtocolError
 from wire.events import Event, StreamReset
 from wire.heads import Varying
 from wire.request import Head
 from wire.settings import Settings
+from wire.states import State
 
 # Streams this end has reset, newest kept. Of older ones only the highest number is known: below it late frames are dropped
 # without asking whose fault they are.
@@ -43,7 +45,8 @@ class Receiving:
 class Streams:
     """The stream tables of one connection, and the frames that end streams or carry bodies; the base of `Connection`."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget  # of the peer
         self.remote = Settings()
         self.events: list[Event] = []
         self.outbound_window = frames.WINDOW_BYTES_DEFAULT
@@ -58,6 +61,16 @@ class Streams:
     def open_streams(self) -> int:
         """Streams on which this end may still send: for a server unanswered requests, for a client open ones."""
         return len(self._windows)
+
+    def state_of(self, stream_id: int) -> State:
+        """Where a stream stands (section 5.1), read off the tables that hold it."""
+        if self._is_idle(stream_id):
+            return State.IDLE
+        if self._sends(stream_id):
+            return State.OPEN if self._receives(stream_id) else State.HALF_CLOSED_REMOTE
+        if self._receives(stream_id):
+            return State.HALF_CLOSED_LOCAL
+        return State.RESET if self._is_ended_here(stream_id) else State.CLOSED
 
     def reset(self, stream_id: int, code: int = ErrorCode.CANCEL) -> None:
         """End a stream with RST_STREAM; what the peer still sends on it is dropped."""
@@ -78,10 +91,26 @@ class Streams:
             self._reset_forgotten_id = max(self._reset_forgotten_id, forgotten)
         self._reset[stream_id] = None
 
+    def receiving_up_to(self, stream_id: int) -> tuple[int, ...]:
+        """Streams up to this one whose message of the peer has not ended."""
+        return tuple(each for each in self._receiving if each <= stream_id)
+
+    def sending_up_to(self, stream_id: int) -> tuple[int, ...]:
+        """Streams up to this one whose body waits for the peer to open windows."""
+        return tuple(each for each in self._sending if each <= stream_id)
+
     # What each end knows.
 
     def _is_idle(self, stream_id: int) -> bool:
         raise AssertionError("each end knows its own stream numbers")
+
+    def _sends(self, stream_id: int) -> bool:
+        """Whether the message of this end on a stream has not ended."""
+        raise AssertionError("each end knows when it has said all")
+
+    def _receives(self, stream_id: int) -> bool:
+        """Whether the message of the peer on a stream has not ended."""
+        raise AssertionError("each end knows when its peer has said all")
 
     def _is_disowned(self, stream_id: int) -> bool:
         """Whether a GOAWAY has put this stream outside the connection (section 6.8)."""
@@ -111,8 +140,15 @@ class Streams:
 
     def _stream_error(self, stream_id: int, code: ErrorCode, why: str) -> None:
         """Stream error (section 5.4.2)."""
+        self.budget.spend(Allowance.RESETS)
+        self._take_back_work(stream_id)
         self.reset(stream_id, code)
         self.events.append(StreamReset(stream_id, code, local=True, why=why))
+
+    def _take_back_work(self, stream_id: int) -> None:
+        """A stream is reset: a request that was completed and will not be answered was no work after all."""
+        if stream_id in self._windows and stream_id not in self._receiving:
+            self.budget.work -= 1
 
     def _drop(self, stream_id: int) -> None:
         self._receiving.pop(stream_id, None)
@@ -125,6 +161,7 @@ class Streams:
         if not stream_id or self._is_idle(stream_id):
             raise RemoteProtocolError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on stream 0 or an idle stream (6.4)")
         known = stream_id in self._windows or stream_id in self._receiving
+        self._take_back_work(stream_id)
         self._drop(stream_id)
         if known:
             self.events.append(StreamReset(stream_id, int.from_bytes(payload)))

@@ -91,7 +91,7 @@ def _route(path: str, endpoints: tuple[AnyEndpoint, ...], plane: ControlPlane) -
 async def _no_route(request: Request, error: Exception) -> Response:
     """404 and 405 of the router."""
     assert isinstance(error, HTTPException)
-    shown = request.url.path[:80]
+    shown = _path(request)
     if error.status_code == Problem.METHOD_NOT_ALLOWED.status:
         allowed = (error.headers or {}).get("Allow", "")
         return problem_response(
@@ -105,6 +105,12 @@ async def _no_route(request: Request, error: Exception) -> Response:
 async def _defect(request: Request, error: Exception) -> Response:
     return problem_response(
         Problem.INTERNAL_ERROR,
-        f"a defect of the simulator while serving {request.method} {request.url.path[:80]} ({type(error).__name__}); its log "
+        f"a defect of the simulator while serving {request.method} {_path(request)} ({type(error).__name__}); its log "
         "has the traceback",
     )
+
+
+def _path(request: Request) -> str:
+    """For a message. Not by `request.url`, which reads the query too, and fails when that is not UTF-8."""
+    path: str = request.scope["path"]
+    return path[:80]

@@ -7,6 +7,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from simulator.door import FILE_DESCRIPTORS
+from simulator.limits import LIMITS
 from simulator.rig import Rig
 
 
@@ -45,7 +47,16 @@ class RigCollector(Collector):
         goaways.add_metric(["in"], counters.goaways_received)
         goaways.add_metric(["out"], counters.goaways_sent)
         yield goaways
+        yield _counter(
+            "header_lists_refused",
+            "Requests answered 431: header lists over MAX_HEADER_LIST_SIZE.",
+            counters.header_lists_refused,
+        )
         yield _counter("protocol_errors", "Connections ended by a protocol error.", counters.protocol_errors)
+        reached = CounterMetricFamily("pushrig_limits_reached", "Clients stopped at a limit.", labels=["limit"])
+        for limit in (*LIMITS, FILE_DESCRIPTORS):
+            reached.add_metric([limit], counters.limits_reached[limit])
+        yield reached
         yield _gauge("journal_entries", "Notifications that the journal holds.", journal.held)
         yield _counter("journal_dropped", "Notifications that the journal had no room for.", journal.dropped)
         yield _gauge("ledger_pages", "Pages of the ledger in use, 64 KiB each.", ledger.pages_used)

@@ -35,7 +35,9 @@ class CounterStats(msgspec.Struct, frozen=True):
     resets_sent: int
     goaways_received: int
     goaways_sent: int
+    header_lists_refused: int
     protocol_errors: int
+    limits_reached: dict[str, int]
 
 
 class JournalStats(msgspec.Struct, frozen=True):

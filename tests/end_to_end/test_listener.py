@@ -1,131 +1,30 @@
 """The provider plane's sockets: client certificates in the handshake, and the bounds of connections and buffers."""
 
 import asyncio
-import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from simulator.assembly import make_rig
 from simulator.certificates import make_client_certificate
 from simulator.credentials import Credentials, load_or_create
-from simulator.devices.token_space import Environment
-from simulator.listener import SEND_BUFFER_BYTES_MAX, ProviderConnection, ProviderPlane
-from simulator.provider_tls import ServerNames, server_tls_context
-from simulator.settings import merge
+from simulator.limits import LIMIT_MAX, Limits
+from simulator.listener import ProviderConnection, ProviderPlane
 from tests.end_to_end.client_certificates import DEVELOPMENT_OID, NULL, TOPICS_OID, self_signed
+from tests.end_to_end.provider_port import LIMITS, TOPIC, connected, listening, run
 from wire import frames
-from wire.client import ClientConnection
-from wire.events import GoawayReceived, SettingsReceived
-from wire.request import Response
 
-TIMEOUT_S = 20.0
-TOPIC = b"com.example.app"
 READ_BYTES_MAX = 1 << 18  # what asyncio reads at a time
 KERNEL_BUFFER_BYTES = 1 << 14
+ENDLESS_PINGS = Limits(pings_max=LIMIT_MAX)
 
 
 @pytest.fixture(scope="module")
 def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     return load_or_create(tmp_path_factory.mktemp("listener") / "state", time.time(), {})
-
-
-def _run(test: Callable[[], Coroutine[None, None, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), TIMEOUT_S))
-
-
-@asynccontextmanager
-async def _listening(
-    credentials: Credentials,
-    client_ca: Path | None = None,
-    *,
-    plane_class: type[ProviderPlane] = ProviderPlane,
-    connections_max: int = 10,
-    tls: bool = True,
-) -> AsyncIterator[tuple[ProviderPlane, int, asyncio.Server]]:
-    """A provider plane on a free port. `client_ca`: trusted for clients in place of the state directory's."""
-    rig = make_rig(merge({"state_dir": credentials.state_dir}), credentials)
-    names = ServerNames()
-    plane = plane_class(rig, Environment.PRODUCTION, names, os.urandom, connections_max=connections_max)
-    context = server_tls_context(
-        credentials.server_certificate_file,
-        credentials.server_key_file,
-        client_ca or credentials.client_ca_file,
-        server_names=names,
-        handshake_failed=rig.counters.handshake_failed,
-    )
-    server, port = await plane.listen("127.0.0.1", 0, context if tls else None)
-    try:
-        yield plane, port, server
-    finally:
-        server.close()
-        plane.close_connections()
-
-
-@dataclass
-class Client:
-    """One connection of a sender. `limits`: the stream limits announced so far; `goaway`: the server's goodbye."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def __post_init__(self) -> None:
-        self.wire = ClientConnection()
-        self.limits: list[int] = []
-        self.goaway: GoawayReceived | None = None
-
-    async def read(self) -> list[Response]:
-        """One read. Raises EOFError at the end of the stream, and what the socket raises, TLS alerts among them."""
-        self.writer.write(self.wire.data_to_send())
-        data = await self.reader.read(1 << 16)
-        if not data:
-            raise EOFError
-        responses = self.wire.receive_data(data)
-        for event in self.wire.take_events():
-            match event:
-                case SettingsReceived(changed=changed):
-                    self.limits.append(changed[frames.MAX_CONCURRENT_STREAMS])
-                case GoawayReceived():
-                    self.goaway = event
-                case _:
-                    pass
-        return responses
-
-    async def push(self, topic: bytes | None = TOPIC, *, count: int = 1) -> list[Response]:
-        """Send so many pushes in one write and wait for all answers."""
-        while not self.wire.settings_received:
-            await self.read()
-        fields = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"localhost"), (b":path", b"")]
-        fields += [] if topic is None else [(b"apns-topic", topic)]
-        prepared = self.wire.prepare(fields)
-        for _ in range(count):
-            self.wire.send(prepared, b"/3/device/" + b"ab" * 32, None, b'{"aps":{}}')
-        responses: list[Response] = []
-        while len(responses) < count:
-            responses += await self.read()
-        return responses
-
-
-@asynccontextmanager
-async def _client(
-    credentials: Credentials, port: int, certificate: Path | None = None, key: Path | None = None
-) -> AsyncIterator[Client]:
-    context = ssl.create_default_context(cafile=credentials.ca_file)
-    context.set_alpn_protocols(["h2"])
-    if certificate is not None:
-        context.load_cert_chain(certificate, key)
-    client = Client(*await asyncio.open_connection("localhost", port, ssl=context))
-    try:
-        yield client
-    finally:
-        client.writer.transport.abort()
 
 
 # Client certificates
@@ -134,8 +33,8 @@ async def _client(
 def test_the_certificate_of_the_state_directory_opens_a_thousand_streams_at_once(credentials: Credentials) -> None:
     async def test() -> None:
         async with (
-            _listening(credentials) as (_, port, _),
-            _client(credentials, port, credentials.client_certificate_file, credentials.client_key_file) as client,
+            listening(credentials) as (_, port, _),
+            connected(credentials, port, credentials.client_certificate_file, credentials.client_key_file) as client,
         ):
             responses = await client.push(count=1_000)
             assert {response.head.value(b":status") for response in responses} == {b"200"}
@@ -147,18 +46,18 @@ def test_the_certificate_of_the_state_directory_opens_a_thousand_streams_at_once
             (unnamed,) = await client.push(None)
             assert unnamed.body == b'{"reason":"MissingTopic"}'
 
-    _run(test)
+    run(test)
 
 
 def test_without_a_certificate_all_is_as_ever(credentials: Credentials) -> None:
     async def test() -> None:
-        async with _listening(credentials) as (plane, port, _), _client(credentials, port) as client:
+        async with listening(credentials) as (plane, port, _), connected(credentials, port) as client:
             (response,) = await client.push()
             assert response.body == b'{"reason":"MissingProviderToken"}'
             assert client.limits == [1]
             assert plane.rig.counters.handshakes_failed == 0
 
-    _run(test)
+    run(test)
 
 
 def _foreign(directory: Path) -> tuple[Path, Path]:
@@ -172,8 +71,8 @@ def _foreign(directory: Path) -> tuple[Path, Path]:
 def _refused(credentials: Credentials, client_ca: Path | None, certificate: Path, key: Path | None, alert: str) -> None:
     async def test() -> None:
         async with (
-            _listening(credentials, client_ca) as (plane, port, _),
-            _client(credentials, port, certificate, key) as client,
+            listening(credentials, client_ca) as (plane, port, _),
+            connected(credentials, port, certificate, key) as client,
         ):
             # In TLS 1.3 the client is done with the handshake before the server has looked at its certificate.
             with pytest.raises(ssl.SSLError, match=alert):
@@ -181,7 +80,7 @@ def _refused(credentials: Credentials, client_ca: Path | None, certificate: Path
             counters = plane.rig.counters
             assert (counters.handshakes_failed, counters.connections_total) == (1, 0)
 
-    _run(test)
+    run(test)
 
 
 def test_a_certificate_of_a_foreign_ca_is_refused_by_tls(credentials: Credentials, tmp_path: Path) -> None:
@@ -198,17 +97,17 @@ def test_a_ca_of_the_users_own_takes_the_place_of_ours(credentials: Credentials,
     path = self_signed(tmp_path, {})
 
     async def test() -> None:
-        async with _listening(credentials, path) as (_, port, _):
-            async with _client(credentials, port, path) as client:
+        async with listening(credentials, path) as (_, port, _):
+            async with connected(credentials, port, path) as client:
                 # No list of topics: the subject's UID is the one topic, and the default.
                 (response,) = await client.push(None)
                 assert response.head.value(b":status") == b"200"
             ours = (credentials.client_certificate_file, credentials.client_key_file)
-            async with _client(credentials, port, *ours) as client:
+            async with connected(credentials, port, *ours) as client:
                 with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
                     await client.push()
 
-    _run(test)
+    run(test)
 
 
 def test_a_certificate_of_the_other_environment_is_told_so_and_disconnected(
@@ -217,7 +116,7 @@ def test_a_certificate_of_the_other_environment_is_told_so_and_disconnected(
     path = self_signed(tmp_path, {DEVELOPMENT_OID: NULL})
 
     async def test() -> None:
-        async with _listening(credentials, path) as (plane, port, _), _client(credentials, port, path) as client:
+        async with listening(credentials, path) as (plane, port, _), connected(credentials, port, path) as client:
             with pytest.raises(EOFError):
                 while True:
                     await client.read()
@@ -226,18 +125,18 @@ def test_a_certificate_of_the_other_environment_is_told_so_and_disconnected(
             assert client.goaway.debug == b'{"reason":"BadCertificateEnvironment"}'
             assert plane.rig.counters.notifications == 0
 
-    _run(test)
+    run(test)
 
 
 def test_a_certificate_with_a_damaged_list_of_topics_is_a_bad_one(credentials: Credentials, tmp_path: Path) -> None:
     path = self_signed(tmp_path, {TOPICS_OID: b"\x30\x05\x0c"})
 
     async def test() -> None:
-        async with _listening(credentials, path) as (_, port, _), _client(credentials, port, path) as client:
+        async with listening(credentials, path) as (_, port, _), connected(credentials, port, path) as client:
             (response,) = await client.push()
             assert (response.head.value(b":status"), response.body) == (b"403", b'{"reason":"BadCertificate"}')
 
-    _run(test)
+    run(test)
 
 
 # Bounds
@@ -246,20 +145,20 @@ def test_a_certificate_with_a_damaged_list_of_topics_is_a_bad_one(credentials: C
 def test_connections_beyond_the_bound_are_closed_at_once(credentials: Credentials) -> None:
     async def test() -> None:
         async with (
-            _listening(credentials, connections_max=2) as (plane, port, _),
-            _client(credentials, port) as first,
-            _client(credentials, port) as second,
+            listening(credentials, limits=Limits(connections_max=2)) as (plane, port, _),
+            connected(credentials, port) as first,
+            connected(credentials, port) as second,
         ):
             for client in (first, second):
                 assert len(await client.push()) == 1
-            async with _client(credentials, port) as third:
-                with pytest.raises((EOFError, ConnectionError)):
+            with pytest.raises((EOFError, OSError)):
+                async with connected(credentials, port) as third:
                     await third.read()
-            assert not third.limits
             assert plane.rig.counters.connections_open == 2
+            assert plane.rig.counters.limits_reached == {"connections_max": 1}
             assert len(await first.push()) == 1
 
-    _run(test)
+    run(test)
 
 
 class Watched(ProviderConnection):
@@ -298,7 +197,11 @@ class WatchedPlane(ProviderPlane):
 def test_a_client_that_does_not_read_is_not_read_from(credentials: Credentials) -> None:
     async def test() -> None:
         loop = asyncio.get_running_loop()
-        async with _listening(credentials, plane_class=WatchedPlane, tls=False) as (plane, port, server):
+        async with listening(credentials, plane_class=WatchedPlane, limits=ENDLESS_PINGS, tls=False) as (
+            plane,
+            port,
+            server,
+        ):
             assert isinstance(plane, WatchedPlane)
             plane.made = loop.create_future()
             server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
@@ -317,11 +220,11 @@ def test_a_client_that_does_not_read_is_not_read_from(credentials: Credentials) 
                 watched = await plane.made
                 await watched.paused.wait()
                 assert not watched.transport.is_reading()
-                assert watched.transport.get_write_buffer_size() <= SEND_BUFFER_BYTES_MAX + READ_BYTES_MAX
+                assert watched.transport.get_write_buffer_size() <= LIMITS.send_buffer_bytes_max + READ_BYTES_MAX
                 flooding.cancel()
 
                 while not watched.resumed.is_set():
                     await loop.sock_recv(client, 1 << 16)
                 assert watched.transport.is_reading()
 
-    _run(test)
+    run(test)

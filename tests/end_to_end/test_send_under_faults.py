@@ -16,6 +16,7 @@ from sender.store.device_store import DeviceStore
 from sender.store.records import DeviceRow
 from tests.end_to_end.faulty_provider import FaultyConnection, FaultyProvider
 from wire.errors import ErrorCode
+from wire.frames import STREAM_ID_MAX
 from wire.request import Request
 
 TOPIC = "com.example.app"
@@ -185,6 +186,22 @@ def test_connections_refused_and_sent_away_at_first_are_opened_again(store: Path
         report = campaign(store, key_file, provider)
     all_delivered(provider, report)
     assert report.retried == 0
+
+
+def test_connections_that_run_out_of_stream_ids_are_rotated_without_a_loss(store: Path, key_file: Path) -> None:
+    def behave(connection: FaultyConnection, requests: Sequence[Request]) -> None:
+        for request in requests:
+            connection.accept(request)
+
+    ids_of_one_connection = 40
+    lane = LaneOptions(first_stream_id=STREAM_ID_MAX - 2 * (ids_of_one_connection - 1))
+    pool = PoolOptions(connections=2, reconnect_base_s=0.01, stall_timeout_s=10.0, lane=lane)
+    with FaultyProvider(behave) as provider:
+        report = campaign(store, key_file, provider, pool=pool)
+    all_delivered(provider, report)
+    assert set(provider.processed.values()) == {1}
+    assert (report.sent, report.retried, report.unprocessed) == (DEVICES, 0, 0)
+    assert provider.connections >= DEVICES / ids_of_one_connection
 
 
 def test_the_stream_limit_is_never_exceeded(store: Path, key_file: Path) -> None:

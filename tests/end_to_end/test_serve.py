@@ -213,6 +213,7 @@ SPOILED: Mapping[str, str] = {
     "seed": "-1",
     "epoch_ms": "1.5",
     "journal_entries_max": "100001",
+    "limits": "pings_max=0",
     "stop_with_stdin": "yes",
 }
 

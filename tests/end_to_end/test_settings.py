@@ -31,6 +31,30 @@ def test_an_option_given_zero_times_leaves_the_file_in_force(tmp_path: Path) -> 
     assert merge({"topics": ["com.example.b"]}, config).topics == ("com.example.b",)
 
 
+def test_limits_of_flags_override_those_of_the_file_one_by_one(tmp_path: Path) -> None:
+    config = _config(tmp_path, "[limits]\npings_max = 1\nsettings_max = 2\nidle_timeout_s = 3\n")
+    limits = merge({"limits": ["pings_max=4", "request_timeout_s=0.5"]}, config).limits
+    assert (limits.pings_max, limits.settings_max) == (4, 2)
+    assert (limits.idle_timeout_s, limits.request_timeout_s, limits.resets_max) == (3.0, 0.5, 2_000)
+    assert limits.of_wire().pings_max == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("limits = 1", "table"),
+        ("[limits]\npings = 1", "did you mean pings_max"),
+        ("[limits]\npings_max = 0", "pings_max=0"),
+        ('[limits]\npings_max = "1"', "pings_max=1"),
+        ("[limits]\npings_max = true", "pings_max=True"),
+    ],
+)
+def test_a_spoiled_table_of_limits_is_refused_by_name_and_place(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named) as refused:
+        merge({}, _config(tmp_path, text))
+    assert "rig.toml" in str(refused.value)
+
+
 def test_there_is_always_a_topic_to_name() -> None:
     assert merge({}).topic == TOPIC_DEFAULT
     assert merge({"topics": ("a", "b")}).topic == "a"
@@ -79,6 +103,17 @@ SPOILED: list[tuple[str, object]] = [
     ("epoch_ms", 253_402_300_800_000),
     ("journal_entries_max", -1),
     ("journal_entries_max", 100_001),
+    ("limits", "pings_max=1"),
+    ("limits", ["pings_max"]),
+    ("limits", ["pings_max="]),
+    ("limits", ["pings_max=0"]),
+    ("limits", ["pings_max=1.5"]),
+    ("limits", ["pings_max=2147483648"]),
+    ("limits", ["ping_max=1"]),
+    ("limits", ["idle_timeout_s=0"]),
+    ("limits", ["idle_timeout_s=nan"]),
+    ("limits", ["idle_timeout_s=inf"]),
+    ("limits", ["=1"]),
     ("stop_with_stdin", "yes"),
 ]
 

@@ -13,6 +13,7 @@ import h2.events
 import hpack
 
 from tests.wire.peers import cut, whole_frame_bytes
+from wire.budget import TRUSTING
 from wire.client import ClientConnection, PreparedRequest
 from wire.hpack import Encoder, stateless_block
 from wire.request import Fields, whole_fields
@@ -89,7 +90,7 @@ class OurServer:
     """`wire`'s server. `answers`: of the first request opened, the second and so on."""
 
     def __init__(self, settings: dict[int, int], answers: Sequence[Message], fast: bool) -> None:
-        self.connection = ServerConnection(settings, fast=fast)
+        self.connection = ServerConnection(settings, fast=fast, limits=TRUSTING)
         self.answers = answers
         self.requests: dict[int, tuple[Fields, bytes]] = {}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.wire.conformance.requirement import HTTP2, requirement
 from tests.wire.peers import (
     REQUEST,
     RESPONSE,
@@ -27,6 +28,8 @@ def _bodies(data_frames: list[Frame]) -> list[tuple[int, int, int]]:
     return [(frame.stream_id, len(frame.payload), frame.flags) for frame in data_frames]
 
 
+@requirement(HTTP2, "5.2.1", "A sender MUST respect")
+@requirement(HTTP2, "6.9.1", "The sender MUST NOT send a flow-controlled")
 def test_an_answer_waits_for_the_window_of_its_stream_and_goes_on_when_it_opens() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 10})
     server.receive_data(request(1))
@@ -42,6 +45,8 @@ def test_an_answer_waits_for_the_window_of_its_stream_and_goes_on_when_it_opens(
     assert server.open_streams == 0
 
 
+@requirement(HTTP2, "5.2.1", "A sender MUST respect")
+@requirement(HTTP2, "6.9.1", "The sender MUST NOT send a flow-controlled")
 def test_answers_wait_for_the_window_of_the_connection_and_go_on_in_order() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 2**31 - 1})
     server.receive_data(request(1) + request(3) + request(5))
@@ -57,6 +62,7 @@ def test_answers_wait_for_the_window_of_the_connection_and_go_on_in_order() -> N
     assert server.outbound_window == 1
 
 
+@requirement(HTTP2, "6.9.1", "The sender MUST NOT send a flow-controlled")
 def test_a_stream_that_waits_for_its_own_window_does_not_hold_up_the_others() -> None:
     client = open_client(server_settings={frames.INITIAL_WINDOW_SIZE: 5})
     first, second = client.request(REQUEST, bytes(9)), client.request(REQUEST, bytes(5))
@@ -65,6 +71,7 @@ def test_a_stream_that_waits_for_its_own_window_does_not_hold_up_the_others() ->
     assert _bodies(sent(client, frames.DATA)) == [(first, 4, ENDED)]
 
 
+@requirement(HTTP2, "4.1", "MUST NOT be sent unless")
 def test_frames_are_no_longer_than_the_peer_takes() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 100_000})
     server.receive_data(window_update_frame(0, 100_000) + request(1) + request(3))
@@ -75,6 +82,8 @@ def test_frames_are_no_longer_than_the_peer_takes() -> None:
     assert [size for _, size, _ in _bodies(sent(server, frames.DATA))] == [39_999, 1]
 
 
+@requirement(HTTP2, "6.9.2", "a receiver MUST adjust")
+@requirement(HTTP2, "6.5.3", "the recipient of a SETTINGS frame in which the ACK")
 def test_a_changed_initial_window_moves_all_windows_and_the_ack_goes_ahead_of_the_data() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 0})
     server.receive_data(request(1))
@@ -86,6 +95,8 @@ def test_a_changed_initial_window_moves_all_windows_and_the_ack_goes_ahead_of_th
     assert part == Frame(frames.DATA, NOT_ENDED, 1, b"x" * 5)
 
 
+@requirement(HTTP2, "6.9.2", "A sender MUST track")
+@requirement(HTTP2, "6.9.2", "a receiver MUST adjust")
 def test_a_lowered_initial_window_may_take_windows_below_zero() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 100})
     server.receive_data(request(1))
@@ -120,6 +131,8 @@ def test_a_client_opens_the_connections_window_again_too(fast: bool) -> None:
 
 
 @pytest.mark.parametrize("why", ["reset by the server", "refused", "malformed", "above the last stream of a GOAWAY"])
+@requirement(HTTP2, "6.9", "A receiver that receives a flow-controlled")
+@requirement(HTTP2, "6.8", "DATA frames MUST be counted")
 def test_data_on_a_stream_that_ended_here_is_still_credited_to_the_connection(why: str) -> None:
     server = open_server({frames.MAX_CONCURRENT_STREAMS: 1})
     if why == "refused":
@@ -163,6 +176,7 @@ def test_the_end_of_a_body_opens_no_window() -> None:
     assert server.data_to_send() == b""
 
 
+@requirement(HTTP2, "6.9.3", "the receiver MUST be prepared")
 def test_until_the_ack_the_client_may_use_the_old_window_or_the_new() -> None:
     server = open_server()
     server.change_settings({frames.INITIAL_WINDOW_SIZE: 100})
@@ -185,6 +199,7 @@ def test_a_larger_window_may_be_used_before_its_ack_has_come(fast: bool) -> None
     assert not server.is_open(5)
 
 
+@requirement(HTTP2, "6.9.3", "the receiver MUST be prepared")
 def test_a_window_lowered_in_flight_is_opened_again_at_the_ack_when_it_is_used_up() -> None:
     server = open_server()
     server.receive_data(headers(1, REQUEST) + data(1, bytes(16_384)))
@@ -248,6 +263,7 @@ def test_the_owner_can_widen_the_connections_window_for_good() -> None:
 
 
 @pytest.mark.parametrize("increment", [0, -1, 2**31 - WINDOW_BYTES_DEFAULT])
+@requirement(HTTP2, "6.9.1", "A sender MUST NOT allow")
 def test_the_connections_window_cannot_be_widened_by(increment: int) -> None:
     client = open_client()
     with pytest.raises(LocalProtocolError, match="cannot be widened"):
@@ -255,6 +271,7 @@ def test_the_connections_window_cannot_be_widened_by(increment: int) -> None:
     assert client.data_to_send() == b""
 
 
+@requirement(HTTP2, "5.1", "An endpoint MUST minimally process")
 def test_an_answer_ahead_of_the_whole_request_asks_the_client_to_stop() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 3})
     server.receive_data(headers(1, REQUEST) + data(1, b"beginning"))
@@ -278,6 +295,8 @@ def test_an_answer_without_a_body_ahead_of_the_whole_request_does_so_too() -> No
     assert [frame.kind for frame in frames_of(server.data_to_send())] == [frames.HEADERS, frames.RST_STREAM]
 
 
+@requirement(HTTP2, "6.9", "A receiver MUST NOT treat this")
+@requirement(HTTP2, "8.1", "Clients MUST NOT discard")
 def test_a_client_that_is_answered_early_stops_sending_and_takes_the_answer() -> None:
     client = open_client(server_settings={frames.INITIAL_WINDOW_SIZE: 3})
     client.request(REQUEST, b"a long body")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wire.conformance.requirement import HTTP2, requirement
 from tests.wire.peers import (
     REQUEST,
     RESPONSE,
@@ -69,6 +70,7 @@ def test_a_second_goaway_may_lower_the_last_stream_and_never_raise_it() -> None:
 
 
 @pytest.mark.parametrize("by_the_server", [True, False])
+@requirement(HTTP2, "6.8", "Receivers of a GOAWAY")
 def test_after_a_goaway_of_either_end_no_request_leaves(by_the_server: bool) -> None:
     client = open_client()
     prepared = client.prepare(REQUEST)
@@ -104,6 +106,7 @@ def test_streams_above_the_last_of_a_goaway_are_ignored_and_those_below_are_serv
 
 
 @pytest.mark.parametrize("fast", [True, False])
+@requirement(HTTP2, "6.8", "Endpoints MUST NOT increase")
 def test_a_goaway_ahead_of_time_leaves_the_connection_in_use(fast: bool) -> None:
     server = open_server(fast=fast)
     server.goaway(last_stream_id=2**31 - 1)
@@ -131,6 +134,7 @@ def test_a_server_told_goodbye_finishes_its_answers() -> None:
 # Resets.
 
 
+@requirement(HTTP2, "6.4", "After receiving a RST_STREAM")
 def test_a_stream_reset_by_the_client_is_told_and_no_longer_answered() -> None:
     server = open_server()
     received = server.receive_data(request(1) + frames.rst_stream_frame(1, 8) + request(3))
@@ -142,6 +146,7 @@ def test_a_stream_reset_by_the_client_is_told_and_no_longer_answered() -> None:
     assert server.answer(3, OK) is True
 
 
+@requirement(HTTP2, "6.4", "After receiving a RST_STREAM")
 def test_a_reset_in_the_middle_of_a_body_takes_back_what_was_to_come() -> None:
     server = open_server(client_settings={frames.INITIAL_WINDOW_SIZE: 1})
     server.receive_data(request(1))
@@ -162,6 +167,10 @@ def test_only_streams_that_were_opened_and_not_yet_answered_can_be_answered() ->
         server.answer(1, OK)
 
 
+@requirement(HTTP2, "6.4", "after sending the RST_STREAM")
+@requirement(HTTP2, "5.4.2", "The peer that sends")
+@requirement(HTTP2, "5.4.2", "an endpoint MUST NOT send a RST_STREAM in response")
+@requirement(HTTP2, "5.1", "An endpoint MUST minimally process")
 def test_a_reset_of_a_request_by_its_client_frees_its_stream() -> None:
     client = open_client(server_settings={frames.MAX_CONCURRENT_STREAMS: 1})
     client.request(REQUEST)
@@ -173,6 +182,7 @@ def test_a_reset_of_a_request_by_its_client_frees_its_stream() -> None:
     assert (client.failed, client.take_events()) == (None, [])
 
 
+@requirement(HTTP2, "5.4.2", "The peer that sends")
 def test_late_frames_of_more_reset_streams_than_are_remembered_do_no_harm() -> None:
     server = open_server()
     last = 2 * RESET_STREAMS_REMEMBERED_MAX + 3
@@ -216,10 +226,13 @@ def test_a_reset_ahead_of_its_stream_does_not_close_it() -> None:
 # Stream ids.
 
 
+@requirement(HTTP2, "5.1.1", "The identifier of a newly")
 def test_the_last_stream_id_is_served_and_none_follows() -> None:
     last = 2**31 - 1
     client = open_client(first_stream_id=last - 2)
+    assert client.streams_free == 2
     assert client.request(REQUEST) == last - 2
+    assert client.streams_free == 1
     assert client.request(REQUEST) == last
     assert client.closing
     with pytest.raises(LocalProtocolError):
@@ -232,6 +245,13 @@ def test_the_last_stream_id_is_served_and_none_follows() -> None:
     # What follows in the count would be stream 1 with its reserved bit set: used up long ago.
     server.receive_data(request(1 | 1 << 31))
     assert server.failed is not None
+
+
+@pytest.mark.parametrize("first", [0, 2, -1, 2**31, 2**31 + 1])
+@requirement(HTTP2, "5.1.1", "Streams initiated by a client MUST")
+def test_a_client_cannot_begin_with_a_stream_that_is_not_its_own(first: int) -> None:
+    with pytest.raises(LocalProtocolError, match=r"odd numbers up to 2\^31-1"):
+        ClientConnection(first_stream_id=first)
 
 
 # Messages with interim responses and trailers.
@@ -260,6 +280,10 @@ def test_error_codes_have_the_names_of_the_rfc_and_others_their_number() -> None
     assert (code_name(7), code_name(0xDEAD)) == ("REFUSED_STREAM", "0xdead")
 
 
+@requirement(HTTP2, "6.7", "Receivers of a PING")
+@requirement(HTTP2, "6.7", "An endpoint MUST set this flag")
+@requirement(HTTP2, "6.7", "An endpoint MUST NOT respond to PING")
+@requirement(HTTP2, "6.7", "PING frames MUST contain")
 def test_pings_are_answered_and_answers_told() -> None:
     server = open_server()
     server.ping(b"12345678")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.wire.conformance.requirement import HPACK, requirement
 from wire.hpack import Decoder, Encoder, integer, read_integer
 from wire.request import Fields
 
@@ -78,6 +79,9 @@ EXCHANGES = (
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.section)
+@requirement(HPACK, "2.1", "An encoder MUST order")
+@requirement(HPACK, "2.1", "A decoder MUST order")
+@requirement(HPACK, "3.2", "To ensure")
 def test_whole_exchanges_decode_and_encode_as_printed(exchange: Exchange) -> None:
     decoder, encoder = Decoder(), Encoder(coded=exchange.coded)
     for size in (exchange.table_bytes_max,) if exchange.table_bytes_max != 4_096 else ():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.wire.conformance.requirement import HPACK, requirement
 from tests.wire.peers import checked, checked_long, field_lists
 from wire.hpack import (
     CODED_STRING_BYTES_MAX,
@@ -32,6 +33,8 @@ field_names = st.sets(st.sampled_from([b"apns-topic", b"authorization", b"cookie
 
 @checked_long
 @given(blocks, st.booleans())
+@requirement(HPACK, "2.1", "A decoder MUST order")
+@requirement(HPACK, "3.2", "To ensure")
 def test_what_the_referee_encodes_is_decoded_at_any_table_size(
     exchange: list[tuple[list[int], Fields]], coded: bool
 ) -> None:
@@ -49,6 +52,8 @@ def test_what_the_referee_encodes_is_decoded_at_any_table_size(
 
 @checked_long
 @given(blocks, st.booleans(), field_names, field_names)
+@requirement(HPACK, "2.1", "An encoder MUST order")
+@requirement(HPACK, "4.2", "the chosen size MUST stay")
 def test_what_is_encoded_the_referee_decodes_at_any_table_size(
     exchange: list[tuple[list[int], Fields]], coded: bool, unindexed: set[bytes], never_indexed: set[bytes]
 ) -> None:
@@ -153,6 +158,7 @@ def test_of_several_limits_between_two_blocks_the_lowest_must_be_confirmed(
             decoder.decode(block)
 
 
+@requirement(HPACK, "4.2", "the smallest maximum")
 def test_the_encoder_announces_the_lowest_size_and_the_last() -> None:
     encoder = Encoder()
     for size in (2_000, 100, 50, 3_000):

@@ -8,6 +8,7 @@ from hpack.huffman_table import decode_huffman
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.wire.conformance.requirement import HPACK, requirement
 from tests.wire.peers import checked
 from wire import huffman
 
@@ -50,6 +51,7 @@ def test_any_bytes_decode_as_the_referee_says_or_are_refused_as_it_does(coded: b
         assert huffman.decode(coded) == expected
 
 
+@requirement(HPACK, "5.2", "A Huffman-encoded string")
 def test_a_string_with_eos_in_it_is_refused() -> None:
     with pytest.raises(huffman.HuffmanError, match="EOS"):
         huffman.decode(b"\xff\xff\xff\xff\xff")
@@ -65,6 +67,8 @@ def test_a_string_with_eos_in_it_is_refused() -> None:
         (b"\xff", "padding"),  # 8 bits of it, and no symbol
     ],
 )
+@requirement(HPACK, "5.2", "A padding strictly longer")
+@requirement(HPACK, "5.2", "A padding not corresponding")
 def test_padding_is_the_start_of_eos_and_shorter_than_a_byte(coded: bytes, why: str | None) -> None:
     if why is None:
         assert huffman.decode(coded) == b"a"

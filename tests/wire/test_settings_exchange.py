@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.wire.conformance.requirement import HPACK, HTTP2, requirement
 from tests.wire.peers import (
     REQUEST,
     RESPONSE,
@@ -17,7 +18,7 @@ from tests.wire.peers import (
 from wire import frames
 from wire.client import ClientConnection
 from wire.errors import ErrorCode, LocalProtocolError
-from wire.events import SettingsAcknowledged, SettingsReceived, StreamRefused, StreamReset
+from wire.events import HeaderListRefused, SettingsAcknowledged, SettingsReceived, StreamRefused
 from wire.hpack import Encoder, integer
 from wire.server import NO_TABLE, STREAMS_BEFORE_ACK_MAX, STREAMS_MAX_DEFAULT, ServerConnection
 from wire.settings import SETTINGS_ENTRIES_MAX, SETTINGS_UNACKNOWLEDGED_MAX, Announced
@@ -26,6 +27,9 @@ STREAMS = frames.MAX_CONCURRENT_STREAMS
 OK = b"\x88"
 
 
+@requirement(HTTP2, "3.4", "This sequence MUST be followed")
+@requirement(HTTP2, "3.4", "a potentially empty SETTINGS frame")
+@requirement(HTTP2, "6.5", "A SETTINGS frame MUST be sent by both")
 def test_both_ends_begin_with_settings() -> None:
     server, client = ServerConnection({STREAMS: 7}), ClientConnection({frames.HEADER_TABLE_SIZE: 0})
     assert frames_of(server.data_to_send())[0].payload == b"\x00\x03\x00\x00\x00\x07"
@@ -40,6 +44,10 @@ def test_a_server_always_announces_a_limit_of_streams() -> None:
     assert server.streams_in_force == STREAMS_MAX_DEFAULT
 
 
+@requirement(HTTP2, "6.5.3", "Once all values")
+@requirement(HTTP2, "6.5.3", "Unsupported settings MUST")
+@requirement(HTTP2, "6.5.2", "An endpoint that receives a SETTINGS frame with any unknown")
+@requirement(HTTP2, "3.4", "The SETTINGS frames received from a peer")
 def test_settings_are_acknowledged_and_told() -> None:
     server = open_server()
     server.receive_data(frames.settings_frame({frames.MAX_FRAME_SIZE: 20_000, 0xF00D: 5}))
@@ -48,6 +56,7 @@ def test_settings_are_acknowledged_and_told() -> None:
     assert server.remote.frame_bytes_max == 20_000
 
 
+@requirement(HTTP2, "6.5.3", "The values in the SETTINGS frame MUST be processed")
 def test_of_a_repeated_setting_the_last_value_counts() -> None:
     server = open_server()
     server.receive_data(frames.frame(frames.SETTINGS, 0, 0, b"\0\4\0\0\0\5" + b"\0\4\0\0\0\7"))
@@ -87,6 +96,9 @@ def test_an_ack_of_settings_sent_raw_is_ignored() -> None:
         {2**16: 0},
     ],
 )
+@requirement(HTTP2, "6.5.2", "A server MUST NOT explicitly")
+@requirement(HTTP2, "6.5.2", "if a server does include")
+@requirement(HTTP2, "6.5.2", "The value advertised")
 def test_settings_that_break_the_protocol_are_not_announced(changed: dict[int, int]) -> None:
     server = open_server()
     with pytest.raises(LocalProtocolError):
@@ -156,6 +168,7 @@ def test_the_high_byte_of_a_frames_length_counts(fast: bool) -> None:
 # The limit of streams.
 
 
+@requirement(HTTP2, "5.1.2", "An endpoint that receives a HEADERS")
 def test_streams_over_the_limit_are_refused_and_their_blocks_decoded() -> None:
     server, encoder = open_server({STREAMS: 2}), Encoder(unindexed=[b":path", b"apns-id"])
     blocks = [encoder.encode((*REQUEST, (b"x", b"%d" % number))) for number in range(4)]
@@ -172,6 +185,7 @@ def test_streams_over_the_limit_are_refused_and_their_blocks_decoded() -> None:
     assert message.head.fields == (*((n, b"" if n in server.varying else v) for n, v in REQUEST), (b"x", b"3"))
 
 
+@requirement(HTTP2, "5.1.2", "An endpoint that receives a HEADERS")
 def test_on_the_hot_path_the_limit_counts_as_well() -> None:
     server = open_server({STREAMS: 2})
     assert [message.stream_id for message in server.receive_data(request(1) + request(3) + request(5))] == [1, 3]
@@ -198,6 +212,7 @@ def test_before_its_first_ack_a_client_may_open_a_bounded_number_of_streams(fast
     assert StreamRefused(2 * STREAMS_BEFORE_ACK_MAX + 1) in server.take_events()
 
 
+@requirement(HTTP2, "5.1.2", "Endpoints MUST NOT exceed")
 def test_a_client_keeps_the_limit_of_the_server() -> None:
     client = open_client(server_settings={STREAMS: 2})
     client.request(REQUEST)
@@ -217,6 +232,8 @@ def test_a_client_keeps_the_limit_of_the_server() -> None:
 # The size of the header table.
 
 
+@requirement(HTTP2, "4.3.1", "its HPACK encoder MUST")
+@requirement(HPACK, "4.2", "This dynamic table size update MUST")
 def test_a_lowered_table_is_confirmed_by_the_first_answer_and_by_no_other() -> None:
     server = open_server()
     server.receive_data(request(1) + request(3) + frames.settings_frame({frames.HEADER_TABLE_SIZE: 100}))
@@ -228,6 +245,8 @@ def test_a_lowered_table_is_confirmed_by_the_first_answer_and_by_no_other() -> N
     assert [frame.payload for frame in sent(server, frames.HEADERS)] == [OK]
 
 
+@requirement(HTTP2, "4.3.1", "its HPACK encoder MUST")
+@requirement(HPACK, "4.2", "the smallest maximum")
 def test_a_table_lowered_and_raised_in_one_frame_is_confirmed_by_its_lowest_size() -> None:
     settings = frames.frame(frames.SETTINGS, 0, 0, b"\0\1\0\0\0\5" + b"\0\1\0\0\x20\0")
     server = open_server()
@@ -251,6 +270,7 @@ def test_a_raised_table_needs_no_confirmation() -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False])
+@requirement(HTTP2, "4.3.1", "MUST treat a field block")
 def test_after_the_ack_of_a_smaller_table_a_block_that_does_not_confirm_it_is_refused(fast: bool) -> None:
     server = open_server(fast=fast)
     assert len(server.receive_data(request(1) + request(3))) == 2
@@ -276,7 +296,7 @@ def test_a_changed_bound_of_header_lists_holds_from_its_ack(fast: bool) -> None:
     server.change_settings({frames.MAX_HEADER_LIST_SIZE: 150})
     assert len(server.receive_data(request(1) + request(3))) == 2
     assert server.receive_data(frames.SETTINGS_ACK + request(5)) == []
-    assert [event.stream_id for event in server.take_events() if isinstance(event, StreamReset)] == [5]
+    assert [event.stream_id for event in server.take_events() if isinstance(event, HeaderListRefused)] == [5]
 
 
 def test_settings_of_the_server_do_not_touch_what_the_client_has_announced() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.wire.conformance.requirement import HTTP2, requirement
 from tests.wire.peers import (
     REQUEST,
     RESPONSE,
@@ -20,51 +21,121 @@ from tests.wire.peers import (
 from wire import frames
 from wire.connection import HEADER_LIST_BYTES_MAX, Connection
 from wire.errors import ErrorCode
-from wire.events import StreamReset
-from wire.hpack import Encoder
+from wire.events import HeaderListRefused, StreamRefused, StreamReset
+from wire.hpack import Encoder, stateless_block
 from wire.request import Fields
+from wire.server import NO_TABLE
 
 PROTOCOL, SIZE, FLOW = ErrorCode.PROTOCOL_ERROR, ErrorCode.FRAME_SIZE_ERROR, ErrorCode.FLOW_CONTROL_ERROR
 CLOSED = ErrorCode.STREAM_CLOSED
 OPEN = headers(1, REQUEST)
+TOO_LARGE = b"\x08\x03431"  # :status 431, without indexing
 
 
 @dataclass(frozen=True)
 class Breach:
-    """One broken rule of stream 1. `why`: part of what the event says about it."""
+    """One broken rule of stream 1. `why`: part of what the event says about it. `shows`: requirements, of this section or
+    with their own."""
 
     section: str
     claim: str
     spoilt: bytes
     code: ErrorCode
     why: str
+    shows: tuple[str | tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.section} {self.claim}"
+
+    def case(self) -> object:
+        """As one case of a test, marked with the requirements that it shows, of this section or of another one."""
+        named = [(self.section, quote) if isinstance(quote, str) else quote for quote in self.shows]
+        return pytest.param(self, id=str(self), marks=[requirement(HTTP2, *each, case=str(self)) for each in named])
 
 
 def _with_length(fields: Fields, length: bytes) -> Fields:
     return (*fields, (b"content-length", length))
 
 
+def _with_priority(stream_id: int, depends_on: int, fields: Fields = REQUEST, *, flags: int = 0) -> bytes:
+    """HEADERS with priority fields, exclusive and of the greatest weight."""
+    fragment = (depends_on | 1 << 31).to_bytes(4) + b"\xff" + stateless_block(fields)
+    return frames.frame(frames.HEADERS, frames.END_HEADERS | frames.PRIORITY_FLAG | flags, stream_id, fragment)
+
+
 INTERIM: Fields = ((b":status", b"103"),)
 
 AT_A_SERVER = (
-    Breach("5.1", "DATA behind the end of the request", request(1) + data(1, b"x"), CLOSED, "DATA after the end"),
-    Breach("5.1", "HEADERS behind the end", request(1) + headers(1, REQUEST), CLOSED, "HEADERS after the end"),
-    Breach("6.3", "PRIORITY of another length than 5", OPEN + frames.frame(2, 0, 1, bytes(4)), SIZE, "PRIORITY of 4"),
-    Breach("6.9", "WINDOW_UPDATE by 0", OPEN + frames.window_update_frame(1, 0), PROTOCOL, "by 0"),
     Breach(
-        "6.9.1", "a window over 2^31-1", OPEN + frames.window_update_frame(1, 2**31 - 1), FLOW, "overflows the stream"
+        "5.1",
+        "DATA behind the end of the request",
+        request(1) + data(1, b"x"),
+        CLOSED,
+        "DATA after the end",
+        shows=(
+            "If an endpoint receives additional frames",
+            ("6.1", "If a DATA frame is received whose stream is not"),
+        ),
     ),
-    Breach("8.1", "a second header section within a body", OPEN + headers(1, REQUEST), PROTOCOL, "within a body"),
-    Breach("8.1", "trailers with pseudo-header fields", OPEN + headers(1, REQUEST, end_stream=True), PROTOCOL, "8.3"),
+    Breach(
+        "5.1",
+        "HEADERS behind the end",
+        request(1) + headers(1, REQUEST),
+        CLOSED,
+        "HEADERS after the end",
+        shows=("If an endpoint receives additional frames",),
+    ),
+    Breach(
+        "6.3",
+        "PRIORITY of another length than 5",
+        OPEN + frames.frame(2, 0, 1, bytes(4)),
+        SIZE,
+        "PRIORITY of 4",
+        shows=("A PRIORITY frame with a length",),
+    ),
+    Breach(
+        "6.9",
+        "WINDOW_UPDATE by 0",
+        OPEN + frames.window_update_frame(1, 0),
+        PROTOCOL,
+        "by 0",
+        shows=("A receiver MUST treat the receipt of a WINDOW_UPDATE",),
+    ),
+    Breach(
+        "6.9.1",
+        "a window over 2^31-1",
+        OPEN + frames.window_update_frame(1, 2**31 - 1),
+        FLOW,
+        "overflows the stream",
+        shows=("If a sender receives a WINDOW_UPDATE",),
+    ),
+    Breach(
+        "8.1",
+        "a second header section within a body",
+        OPEN + headers(1, REQUEST),
+        PROTOCOL,
+        "within a body",
+        shows=("An endpoint that receives a HEADERS frame without",),
+    ),
+    Breach(
+        "8.1",
+        "trailers with pseudo-header fields",
+        OPEN + headers(1, REQUEST, end_stream=True),
+        PROTOCOL,
+        "8.3",
+        shows=(
+            "An endpoint that receives pseudo-header",
+            "Trailers MUST NOT include",
+            ("8.3", "Pseudo-header fields MUST NOT appear in a trailer"),
+        ),
+    ),
     Breach(
         "8.2.1",
         "trailers with an upper-case name",
         OPEN + headers(1, ((b"X", b""),), end_stream=True),
         PROTOCOL,
         "8.2.1",
+        shows=("A request or response that contains a field that violates",),
     ),
     Breach(
         "8.1.1",
@@ -72,6 +143,7 @@ AT_A_SERVER = (
         request(1, b"1234", _with_length(REQUEST, b"5")),
         PROTOCOL,
         "says 5 bytes and 4",
+        shows=("Malformed requests or responses",),
     ),
     Breach(
         "8.1.1",
@@ -79,6 +151,7 @@ AT_A_SERVER = (
         request(1, b"123456", _with_length(REQUEST, b"5")),
         PROTOCOL,
         "says 5 bytes and 6",
+        shows=("Malformed requests or responses",),
     ),
     Breach(
         "8.1.1",
@@ -86,6 +159,7 @@ AT_A_SERVER = (
         headers(1, _with_length(REQUEST, b"5"), end_stream=True),
         PROTOCOL,
         "says 5 bytes and 0",
+        shows=("Malformed requests or responses",),
     ),
     Breach(
         "8.1.1",
@@ -104,20 +178,65 @@ AT_A_SERVER = (
     Breach(
         "RFC 9110, 8.6", "a length that is no number", request(1, b"1", _with_length(REQUEST, b"+1")), PROTOCOL, "8.6"
     ),
-    Breach("8.3.1", "a request without :path", request(1, b"{}", replaced(REQUEST, path=None)), PROTOCOL, "missing"),
     Breach(
-        "10.5.1",
-        "a header list over the bound",
-        request(1, b"{}", (*REQUEST, (b"x", b"1" * 16_000))),
+        "8.3.1",
+        "a request without :path",
+        request(1, b"{}", replaced(REQUEST, path=None)),
         PROTOCOL,
-        "header list",
+        "missing",
+        shows=(
+            "All HTTP/2 requests MUST",
+            ("8.1.1", "Malformed requests or responses"),
+        ),
+    ),
+    Breach(
+        "RFC 7540, 5.3.1",
+        "HEADERS that depend on their own stream",
+        _with_priority(1, 1),
+        PROTOCOL,
+        "depends on itself",
+    ),
+    Breach(
+        "RFC 7540, 5.3.1",
+        "trailers that depend on their own stream",
+        OPEN + _with_priority(1, 1, ((b"x", b""),), flags=frames.END_STREAM),
+        PROTOCOL,
+        "depends on itself",
+    ),
+    Breach(
+        "RFC 7540, 5.3.1",
+        "PRIORITY that makes a stream depend on itself",
+        OPEN + frames.frame(2, 0, 1, b"\x80\0\0\1\0"),
+        PROTOCOL,
+        "depends on itself",
     ),
 )
 
 AT_A_CLIENT = (
-    Breach("6.3", "PRIORITY of another length than 5", frames.frame(2, 0, 1, bytes(4)), SIZE, "PRIORITY of 4"),
-    Breach("6.9", "WINDOW_UPDATE by 0", frames.window_update_frame(1, 0), PROTOCOL, "by 0"),
-    Breach("6.9.1", "a window over 2^31-1", frames.window_update_frame(1, 2**31 - 1), FLOW, "overflows the stream"),
+    Breach(
+        "6.3",
+        "PRIORITY of another length than 5",
+        frames.frame(2, 0, 1, bytes(4)),
+        SIZE,
+        "PRIORITY of 4",
+        shows=("A PRIORITY frame with a length",),
+    ),
+    Breach(
+        "6.9",
+        "WINDOW_UPDATE by 0",
+        frames.window_update_frame(1, 0),
+        PROTOCOL,
+        "by 0",
+        shows=("A receiver MUST treat the receipt of a WINDOW_UPDATE",),
+    ),
+    Breach(
+        "6.9.1",
+        "a window over 2^31-1",
+        frames.window_update_frame(1, 2**31 - 1),
+        FLOW,
+        "overflows the stream",
+        shows=("If a sender receives a WINDOW_UPDATE",),
+    ),
     Breach("8.1", "DATA before the head of the response", data(1, b"x"), PROTOCOL, "DATA before the head"),
     Breach(
         "8.1",
@@ -139,6 +258,7 @@ AT_A_CLIENT = (
         headers(1, RESPONSE) + headers(1, RESPONSE),
         PROTOCOL,
         "within a body",
+        shows=("An endpoint that receives a HEADERS frame without",),
     ),
     Breach(
         "8.1",
@@ -146,6 +266,11 @@ AT_A_CLIENT = (
         headers(1, RESPONSE) + headers(1, RESPONSE, end_stream=True),
         PROTOCOL,
         "8.3",
+        shows=(
+            "An endpoint that receives pseudo-header",
+            "Trailers MUST NOT include",
+            ("8.3", "Pseudo-header fields MUST NOT appear in a trailer"),
+        ),
     ),
     Breach(
         "8.1.1",
@@ -153,6 +278,10 @@ AT_A_CLIENT = (
         headers(1, _with_length(RESPONSE, b"5")) + data(1, b"1", end_stream=True),
         PROTOCOL,
         "says 5 bytes and 1",
+        shows=(
+            "Malformed requests or responses",
+            "Clients MUST NOT accept",
+        ),
     ),
     Breach(
         "8.1.1",
@@ -160,8 +289,26 @@ AT_A_CLIENT = (
         headers(1, _with_length(RESPONSE, b"5"), end_stream=True),
         PROTOCOL,
         "says 5 bytes and 0",
+        shows=("Malformed requests or responses",),
     ),
-    Breach("8.3.2", "a response without :status", headers(1, RESPONSE[1:], end_stream=True), PROTOCOL, ":status"),
+    Breach(
+        "RFC 7540, 5.3.1",
+        "a response that depends on its own stream",
+        _with_priority(1, 1, RESPONSE),
+        PROTOCOL,
+        "depends on itself",
+    ),
+    Breach(
+        "8.3.2",
+        "a response without :status",
+        headers(1, RESPONSE[1:], end_stream=True),
+        PROTOCOL,
+        ":status",
+        shows=(
+            "This pseudo-header field MUST",
+            ("8.1.1", "Clients MUST NOT accept"),
+        ),
+    ),
 )
 
 
@@ -177,7 +324,7 @@ def _check(end: Connection, breach: Breach) -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "general"])
-@pytest.mark.parametrize("breach", AT_A_SERVER, ids=str)
+@pytest.mark.parametrize("breach", [breach.case() for breach in AT_A_SERVER])
 def test_a_server_ends_the_stream_over(breach: Breach, fast: bool) -> None:
     server = open_server({frames.MAX_HEADER_LIST_SIZE: 8_000}, fast=fast)
     server.receive_data(breach.spoilt)
@@ -190,7 +337,7 @@ def test_a_server_ends_the_stream_over(breach: Breach, fast: bool) -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "general"])
-@pytest.mark.parametrize("breach", AT_A_CLIENT, ids=str)
+@pytest.mark.parametrize("breach", [breach.case() for breach in AT_A_CLIENT])
 def test_a_client_ends_the_stream_over(breach: Breach, fast: bool) -> None:
     client = open_client(fast=fast)
     client.request(REQUEST)
@@ -229,6 +376,7 @@ def test_padding_counts_against_the_window_of_a_stream() -> None:
     assert [event.code for event in server.take_events() if isinstance(event, StreamReset)] == [FLOW]
 
 
+@requirement(HTTP2, "10.5.1", "The field block MUST be")
 def test_the_header_block_of_an_ended_stream_still_feeds_the_table() -> None:
     server, encoder = open_server(), Encoder(unindexed=[b":path", b"apns-id"])
     first = frames.frame(frames.HEADERS, frames.END_HEADERS, 1, encoder.encode((*REQUEST, (b"Bad", b"name"))))
@@ -242,5 +390,59 @@ def test_a_header_list_has_a_bound_even_when_settings_name_none() -> None:
     block = Encoder().encode((*REQUEST, *[(b"x", b"v" * 4_000)] * (HEADER_LIST_BYTES_MAX // 4_000 + 1)))
     assert len(block) < 16_384
     server.receive_data(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, block))
-    (reset,) = [event for event in server.take_events() if isinstance(event, StreamReset)]
-    assert "at most 65,536" in reset.why
+    (refused,) = server.take_events()
+    assert isinstance(refused, HeaderListRefused)
+    assert "at most 65,536" in refused.why
+    assert frames_of(server.data_to_send()) == [
+        Frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, TOO_LARGE)
+    ]
+
+
+LARGE: Fields = (*REQUEST, (b"x", b"1" * 16_000))
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "general"])
+@pytest.mark.parametrize(
+    "rest", [b"", data(1, b"{}", end_stream=True), data(1, b"part")], ids=["later", "whole", "part"]
+)
+def test_a_request_whose_header_list_is_over_the_bound_is_answered_431_and_the_rest_of_it_dropped(
+    fast: bool, rest: bytes
+) -> None:
+    server = open_server({frames.MAX_HEADER_LIST_SIZE: 8_000}, fast=fast)
+    assert server.receive_data(headers(1, LARGE) + rest) == []
+    answer, reset = frames_of(server.data_to_send())
+    assert answer == Frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, TOO_LARGE)
+    assert reset == Frame(frames.RST_STREAM, 0, 1, int(ErrorCode.NO_ERROR).to_bytes(4))
+    assert [type(event) for event in server.take_events()] == [HeaderListRefused]
+    assert server.open_streams == 0
+    late = data(1, b"late") + headers(1, ((b"x", b""),), end_stream=True) + frames.window_update_frame(1, 0)
+    assert [message.stream_id for message in server.receive_data(late + request(3))] == [3]
+    assert (server.failed, server.take_events(), server.data_to_send()) == (None, [], b"")
+
+
+@requirement(HTTP2, "10.5.1", "The field block MUST be")
+def test_a_refused_header_list_still_feeds_the_table_and_confirms_a_lowered_one() -> None:
+    server, encoder = open_server({frames.MAX_HEADER_LIST_SIZE: 210}), Encoder(unindexed=[b":path"])
+    large = frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, encoder.encode(REQUEST))
+    small = frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 3, encoder.encode(REQUEST[:4]))
+    table = frames.settings_frame({frames.HEADER_TABLE_SIZE: 0})
+    assert [message.stream_id for message in server.receive_data(table + large + small)] == [3]
+    server.answer(3, b"\x88")
+    assert [frame.payload for frame in sent(server, frames.HEADERS)] == [NO_TABLE + TOO_LARGE, b"\x88"]
+
+
+def test_a_header_list_over_the_bound_and_over_the_stream_limit_is_refused_as_a_stream() -> None:
+    server = open_server({frames.MAX_HEADER_LIST_SIZE: 8_000, frames.MAX_CONCURRENT_STREAMS: 1})
+    server.receive_data(request(1) + headers(3, LARGE, end_stream=True))
+    assert server.take_events() == [StreamRefused(3)]
+
+
+def test_a_response_whose_header_list_is_over_the_bound_ends_its_stream() -> None:
+    client = open_client({frames.MAX_HEADER_LIST_SIZE: 100})
+    client.request(REQUEST)
+    client.data_to_send()
+    assert client.receive_data(headers(1, (*RESPONSE, (b"x", b"1" * 100)), end_stream=True)) == []
+    (reset,) = client.take_events()
+    assert isinstance(reset, StreamReset)
+    assert (reset.code, reset.local) == (PROTOCOL, True)
+    assert "at most 100" in reset.why
