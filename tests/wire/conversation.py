@@ -157,6 +157,10 @@ class Conversation:
         self.ended_early: set[int] = set()  # found out when their answer was refused
         self.pings: dict[bool, list[bytes]] = {True: [], False: []}
         self.goodbyes: set[bool] = set()
+        self.window_bytes = {
+            True: script.client_settings.get(frames.INITIAL_WINDOW_SIZE),
+            False: script.server_settings.get(frames.INITIAL_WINDOW_SIZE),
+        }
         self.table_bytes = {
             True: script.client_settings.get(frames.HEADER_TABLE_SIZE),
             False: script.server_settings.get(frames.HEADER_TABLE_SIZE),
@@ -250,6 +254,9 @@ class Conversation:
         if step.by_client:
             changed.pop(frames.MAX_CONCURRENT_STREAMS, None)
         if changed:
+            self.window_bytes[step.by_client] = changed.get(
+                frames.INITIAL_WINDOW_SIZE, self.window_bytes[step.by_client]
+            )
             self.table_bytes[step.by_client] = changed.get(frames.HEADER_TABLE_SIZE, self.table_bytes[step.by_client])
             self._end(step.by_client).announce(changed)
 
@@ -294,6 +301,11 @@ class Conversation:
 
     def finish(self) -> None:
         """Deliver everything, answer whatever waits, and see that all has come and nothing is left over."""
+        for is_client, window_bytes in self.window_bytes.items():
+            if window_bytes == 0:  # an end that takes no bodies has them wait until it does
+                for to_client in (True, False, True, False):
+                    self._deliver(to_client, None)
+                self._announce(Announce(is_client, {frames.INITIAL_WINDOW_SIZE: frames.WINDOW_BYTES_DEFAULT}))
         for _ in range(ROUNDS_MAX):
             self.client.send_more(1 << 24)
             self.server.send_more(1 << 24)

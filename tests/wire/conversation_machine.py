@@ -63,8 +63,9 @@ def announced(window_min: int) -> st.SearchStrategy[Settings]:
         {},
         optional={
             frames.HEADER_TABLE_SIZE: st.sampled_from([0, 64, 300, 4_096, 8_192]),
-            frames.INITIAL_WINDOW_SIZE: st.sampled_from([window_min, 2_000, 65_535, 200_000]),
+            frames.INITIAL_WINDOW_SIZE: st.sampled_from([0, window_min, 2_000, 65_535, 200_000]),
             frames.MAX_FRAME_SIZE: st.sampled_from([16_384, 20_000, 100_000]),
+            frames.MAX_HEADER_LIST_SIZE: st.sampled_from([8_000, 65_536]),
             frames.MAX_CONCURRENT_STREAMS: st.sampled_from([1, 2, 5, 100]),
         },
     )

@@ -103,14 +103,16 @@ class Pair:
         return not any(end._windows or end._sending or end._receiving or end._rest for end in ends)
 
 
-def soak(notifications: int, *, first_stream_id: int = FIRST_STREAM_ID, seed: int = 1) -> Figures:
+def soak(
+    notifications: int, *, first_stream_id: int = FIRST_STREAM_ID, seed: int = 1, samples: int = SAMPLES
+) -> Figures:
     """Send so many, all answered or reset. Raises AssertionError when one is lost."""
     chance, figures = random.Random(seed), Figures()
     pair = Pair(first_stream_id)
     prepared = pair.prepared(0)
     sent = batches = 0
     warm_up = int(notifications * WARM_UP_SHARE)
-    next_sample, between = warm_up, max(1, (notifications - warm_up) // SAMPLES)
+    next_sample, between = warm_up, max(1, (notifications - warm_up) // samples)
     began_s = time.perf_counter()
     while sent < notifications:
         if pair.client.closing:
