@@ -81,8 +81,8 @@ def check_cost(arrival: Arrival) -> None:
         calls += event in ("call", "c_call")
 
     read_in = arrival.pieces or [len(data) or 1]
-    if len(read_in) == 1 and read_in[0] < 16:
-        read_in = [64]  # each read has a price, and byte by byte nobody counts it
+    if sum(read_in) < 16 * len(read_in):
+        read_in = [64]  # each read has a price of its own: bytes that dribble in are counted by reads, not here
     before_profile = sys.getprofile()
     sys.setprofile(count)
     try:
