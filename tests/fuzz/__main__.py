@@ -4,6 +4,7 @@
 
 What fails becomes a file of the corpus, replayed by `make test` until it is mended and ever after; the exit code is then 1.
 A seed repeats the inputs as long as the code that draws them and the version of hypothesis stay the same, the file always.
+To shrink a find may take some minutes more.
 """
 
 import argparse

@@ -27,6 +27,7 @@ from wire.server import ServerConnection
 KEPT_BYTES_MAX, KEPT_BYTES_PER_BYTE_MAX = 64_000, 60
 CALLS_MAX, CALLS_PER_BYTE_MAX = 3_000, 12
 FRAME_BYTES_WIDE = 200_000
+PIECE_BYTES_MIN = 64
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -80,9 +81,8 @@ def check_cost(arrival: Arrival) -> None:
         nonlocal calls
         calls += event in ("call", "c_call")
 
-    read_in = arrival.pieces or [len(data) or 1]
-    if sum(read_in) < 16 * len(read_in):
-        read_in = [64]  # each read has a price of its own: bytes that dribble in are counted by reads, not here
+    # Each read has a price of its own, which the length does not bound: byte by byte is for the other check.
+    read_in = [max(size, PIECE_BYTES_MIN) for size in arrival.pieces]
     before_profile = sys.getprofile()
     sys.setprofile(count)
     try:
