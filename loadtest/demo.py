@@ -105,7 +105,7 @@ class Stage:
     def begin(self, title: str, total: int) -> None:
         """A part of the work starts: `total` devices."""
 
-    def advance(self, done: int, note: str = "") -> None:
+    def advance(self, done: int) -> None:
         """So many of them are done."""
 
 

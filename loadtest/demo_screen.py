@@ -41,7 +41,7 @@ class DemoScreen(Stage):
         self._finish()
         self._task = self._progress.add_task(title, total=total)
 
-    def advance(self, done: int, note: str = "") -> None:
+    def advance(self, done: int) -> None:
         if self._task is not None:
             self._progress.update(self._task, completed=done)
 

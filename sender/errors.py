@@ -2,7 +2,7 @@
 
 SenderError
 ├── SenderConfigurationError   options, key files or payloads that cannot be used: nothing was sent
-└── CampaignStoppedError       the provider refused what every notification of the campaign has in common
+└── StoreError                 the device store: its own tree stands in `sender/store/errors.py`
 """
 
 
@@ -12,7 +12,3 @@ class SenderError(Exception):
 
 class SenderConfigurationError(SenderError):
     """Nothing was sent: the configuration cannot be used."""
-
-
-class CampaignStoppedError(SenderError):
-    """The campaign was ended early; what was not accepted stays due."""

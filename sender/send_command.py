@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-EXIT_OK = 0
 EXIT_BAD_INPUT = 2
 EXIT_REMAINING = 3
 EXIT_STOPPED = 4

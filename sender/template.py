@@ -31,11 +31,6 @@ def payload_bytes_max(push_type: str | None, topic: str) -> int:
     return PAYLOAD_BYTES_MAX_VOIP if voip else PAYLOAD_BYTES_MAX
 
 
-def fits(payload: bytes, push_type: str | None, topic: str) -> bool:
-    """Tell whether APNs would take a payload of this size."""
-    return len(payload) <= payload_bytes_max(push_type, topic)
-
-
 class TemplateError(SenderConfigurationError):
     """The template cannot be used. `line`, `column`: where, from 1, columns counted in characters."""
 

@@ -172,12 +172,6 @@ def load_or_create(
     return credentials
 
 
-def read_credentials(state_dir: Path) -> Credentials | None:
-    """Return the credentials in `state_dir` without touching anything; None where none were made yet."""
-    record = _read_record(state_dir)
-    return None if record is None else _credentials(state_dir, record)
-
-
 def find_system_roots(environ: Mapping[str, str]) -> Path | None:
     """Return the PEM file with the roots that this system trusts, or None.
 

@@ -8,7 +8,6 @@ from sender.errors import SenderConfigurationError
 from sender.reaction import Answer
 from wire.request import Response
 
-DEVICE_ID_MAX = 2**48 - 1  # what the last group of an apns-id holds
 PATH_PREFIX = b"/3/device/"
 
 
@@ -64,7 +63,7 @@ def header_fields(options: ApnsOptions, authorization: bytes | None) -> list[tup
 
 
 def apns_id_prefix(campaign_key: int) -> bytes:
-    """All of an apns-id but its last 12 digits, which are the device id: `prefix + b"%012x" % device_id`.
+    """All of an apns-id but its last 12 digits, which are the device id (below 2^48): `prefix + b"%012x" % device_id`.
 
     The same notification of the same campaign has the same id however often it is sent and by whichever process, so that a
     repeat can be recognised. `campaign_key`: 64 random bits.

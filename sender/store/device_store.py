@@ -192,15 +192,6 @@ class DeviceStore:
         ).fetchone()
         return StoreCounts(devices, devices - invalidated, invalidated)
 
-    def audience(self, topic: str, segment: Segment, provider: str = APNS) -> int:
-        """How many valid devices a campaign would reach now."""
-        where = segment.where()
-        found: tuple[int] = self._connection.execute(
-            f"SELECT count(*) FROM device WHERE provider = ? AND topic = ? AND invalidated_at_ms = 0 AND {where.sql}",  # noqa: S608  # bound parameters only
-            (provider, topic, *where.parameters),
-        ).fetchone()
-        return found[0]
-
     def invalidated(self) -> Iterator[Invalidated]:
         """The invalidated devices, by id."""
         columns = f"id, {_TOKEN}, provider, topic, registered_at_ms, invalidated_at_ms, invalid_reason"

@@ -38,12 +38,6 @@ class PenaltyRules:
             raise ValueError(f"forgiven of the penalty rules must not be negative, but is {self.forgiven}")
 
 
-SEEN_IN_2016 = PenaltyRules(
-    weight=16, bad_device_token_weight=16, forgiven=10_000, halving_points=1, closing_points=10_000
-)
-"""One rejection lowers the limit to 1, one success restores it (Open Radar 27870881)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Penalty:
     """What the errors of one connection have earned it so far."""

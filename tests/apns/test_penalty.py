@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.apns.judge import ACCEPTED, REJECTED, Verdict
-from simulator.apns.penalty import SEEN_IN_2016, Penalty, PenaltyRules, after_answer
+from simulator.apns.penalty import Penalty, PenaltyRules, after_answer
 from simulator.apns.reasons import Reason
 from simulator.apns.state import ApnsState
 from simulator.registry import Registry
@@ -49,11 +49,6 @@ def test_410_and_5xx_do_not_count(reason: Reason) -> None:
 def test_a_success_without_errors_before_changes_nothing() -> None:
     clean = Penalty()
     assert after_answer(clean, ACCEPTED, RULES) is clean
-
-
-def test_one_rejection_and_one_success_as_seen_in_2016() -> None:
-    assert _after([REJECTED[Reason.BAD_TOPIC]], SEEN_IN_2016).streams(1000, SEEN_IN_2016) == 1
-    assert _after([REJECTED[Reason.BAD_TOPIC], ACCEPTED], SEEN_IN_2016).streams(1000, SEEN_IN_2016) == 1000
 
 
 @given(st.lists(st.sampled_from([ACCEPTED, *REJECTED.values()]), max_size=300), st.sampled_from([1, 2, 1000]))

@@ -31,7 +31,6 @@ from simulator.credentials import (
     Credentials,
     find_system_roots,
     load_or_create,
-    read_credentials,
 )
 from simulator.devices.token_space import Environment
 from simulator.errors import CredentialsError
@@ -74,12 +73,6 @@ def test_a_second_start_changes_nothing(credentials: Credentials) -> None:
     before = _contents(credentials)
     assert load_or_create(credentials.state_dir, NOW_S + 1, {}) == credentials
     assert _contents(credentials) == before
-    assert read_credentials(credentials.state_dir) == credentials
-
-
-def test_reading_makes_nothing(tmp_path: Path) -> None:
-    assert read_credentials(tmp_path / "never") is None
-    assert not (tmp_path / "never").exists()
 
 
 def test_a_start_with_everything_in_place_does_without_cryptography(credentials: Credentials) -> None:
