@@ -8,7 +8,6 @@ from simulator.apns.credential import SeenToken
 from simulator.apns.keys import covers, may_take_turns
 from simulator.apns.link import Link, Standing
 from simulator.apns.payload import is_json_object
-from simulator.apns.provider_token import bearer_token
 from simulator.apns.push_types import PushType, bundle_id, payload_bytes_max, topic_suffix
 from simulator.apns.reasons import Reason
 from simulator.apns.request import (
@@ -26,6 +25,7 @@ from simulator.apns.token_updates import CurrentToken, UpdateScope, with_token
 from simulator.apns.verdict import REJECTED, Verdict
 from simulator.devices.fates import Death, Fate
 from simulator.devices.token_space import SealedToken, topic_tag
+from simulator.json_web_token import bearer_token
 from simulator.registry import DeviceState
 from wire.request import Request
 

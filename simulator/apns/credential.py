@@ -7,7 +7,7 @@ age = (now - offset at first sight) - iat.
 """
 
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from simulator.apns.keys import ProviderKey
 from simulator.apns.provider_token import AGE_S_MAX, SKEW_S_MAX, ProviderToken
@@ -17,8 +17,6 @@ SEEN_TOKENS_MAX: Final = 1024
 
 REFUSED_TOKENS_MAX: Final = 256
 """How many refused tokens are kept, apart from the good ones, so that a flood of bad ones crowds out none of these."""
-
-Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +51,3 @@ class SeenToken:
             valid_from_s=earliest_s if now_s < earliest_s else float("-inf"),
             expires_after_s=token.issued_at_s + AGE_S_MAX + clock_offset_s,
         )
-
-
-class RecentTexts(Generic[Kept]):
-    """Something kept for each of the last token texts, `texts_max` at most; the one kept first goes."""
-
-    __slots__ = ("_kept", "_texts_max")
-
-    def __init__(self, texts_max: int) -> None:
-        self._kept: dict[bytes, Kept] = {}
-        self._texts_max = texts_max
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, text: bytes) -> Kept | None:
-        """What is kept for this text."""
-        return self._kept.get(text)
-
-    def keep(self, text: bytes, what: Kept) -> None:
-        """Keep something for a text, in place of what was kept for it."""
-        if text not in self._kept and len(self._kept) >= self._texts_max:
-            del self._kept[next(iter(self._kept))]
-        self._kept[text] = what
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()

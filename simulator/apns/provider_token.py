@@ -4,13 +4,11 @@ Reading one raises nothing, whatever its bytes: what cannot be read is None, and
 Sources: Establishing a token-based connection to APNs; RFC 7515 and 7519; published captures for the DER signatures.
 """
 
-import json
-import re
-from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simulator.apns.keys import IDENTIFIER_CHARACTERS
+from simulator.json_web_token import read_json_web_token
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -29,8 +27,6 @@ ISSUED_AT_S_MAX: Final = 2**53
 """Ours: integers beyond it are no time."""
 
 _RAW_SIGNATURE_BYTES: Final = 64
-_BEARER = re.compile(rb"bearer +([^ ].*)", re.IGNORECASE | re.DOTALL)
-_SEGMENT = re.compile(rb"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +40,6 @@ class ProviderToken:
     signature: bytes
 
 
-def bearer_token(authorization: bytes | None) -> bytes | None:
-    """The token in an `authorization` value; None when it is absent, empty or of another scheme than `bearer`."""
-    if authorization is None:
-        return None
-    match = _BEARER.fullmatch(authorization)
-    return None if match is None else match[1]
-
-
 def parse(text: bytes) -> ProviderToken | None:
     """Read a token; None when it is not one: its shape, `alg`, `kid`, `iss` or `iat` is wrong.
 
@@ -60,20 +48,14 @@ def parse(text: bytes) -> ProviderToken | None:
     """
     if len(text) > PROVIDER_TOKEN_BYTES_MAX:
         return None
-    segments = text.split(b".")
-    if len(segments) != 3:
+    read = read_json_web_token(text)
+    if read is None or read.header.get("alg") != ALGORITHM:
         return None
-    header, claims, signature = (_decode_segment(segment) for segment in segments)
-    if header is None or claims is None or signature is None:
-        return None
-    header_fields, claim_fields = _decode_dictionary(header), _decode_dictionary(claims)
-    if header_fields is None or claim_fields is None or header_fields.get("alg") != ALGORITHM:
-        return None
-    key_id, team_id = _identifier(header_fields.get("kid")), _identifier(claim_fields.get("iss"))
-    issued_at_s = claim_fields.get("iat")
+    key_id, team_id = _identifier(read.header.get("kid")), _identifier(read.claims.get("iss"))
+    issued_at_s = read.claims.get("iat")
     if key_id is None or team_id is None or type(issued_at_s) is not int or not 0 <= issued_at_s <= ISSUED_AT_S_MAX:
         return None
-    return ProviderToken(team_id, key_id, issued_at_s, text[: text.rindex(b".")], signature)
+    return ProviderToken(team_id, key_id, issued_at_s, read.signed_part, read.signature)
 
 
 def is_signed_by(token: ProviderToken, public_key: "EllipticCurvePublicKey") -> bool:
@@ -96,29 +78,6 @@ def is_signed_by(token: ProviderToken, public_key: "EllipticCurvePublicKey") -> 
             continue
         return True
     return False
-
-
-def _decode_segment(segment: bytes) -> bytes | None:
-    """base64url without padding, and not empty (RFC 7515, section 2)."""
-    if _SEGMENT.fullmatch(segment) is None or len(segment) % 4 == 1:
-        return None
-    return b64decode(segment + b"=" * (-len(segment) % 4), altchars=b"-_")
-
-
-def _decode_dictionary(text: bytes) -> dict[str, object] | None:
-    """A JSON dictionary in UTF-8, without repeated names at any depth."""
-    try:
-        value = json.loads(text.decode(), object_pairs_hook=_distinct)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is repeated")
-    return fields
 
 
 def _identifier(value: object) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from typing import Final
 
-from simulator.apns.credential import REFUSED_TOKENS_MAX, SEEN_TOKENS_MAX, RecentTexts, SeenToken
+from simulator.apns.credential import REFUSED_TOKENS_MAX, SEEN_TOKENS_MAX, SeenToken
 from simulator.apns.keys import ProviderKey
 from simulator.apns.penalty import PenaltyRules
 from simulator.apns.provider_token import PROVIDER_TOKEN_BYTES_MAX, is_signed_by, parse
@@ -13,6 +13,7 @@ from simulator.apns.reasons import Reason
 from simulator.apns.token_updates import UPDATE_INTERVAL_S, CurrentToken, UpdateScope, with_token
 from simulator.bounds import BoundReachedError
 from simulator.devices.token_space import DEFAULT_EPOCH_MS
+from simulator.recent_texts import RecentTexts
 from simulator.registry import Registry
 
 PROVIDER_KEYS_MAX: Final = 1000

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.apns.provider_token import PROVIDER_TOKEN_BYTES_MAX, bearer_token, is_signed_by, parse
+from simulator.apns.provider_token import PROVIDER_TOKEN_BYTES_MAX, is_signed_by, parse
+from simulator.json_web_token import bearer_token
 from tests.apns.valid_push import (
     JWT,
     KEY_ID,

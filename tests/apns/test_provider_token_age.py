@@ -2,10 +2,11 @@
 
 import pytest
 
-from simulator.apns.credential import REFUSED_TOKENS_MAX, SEEN_TOKENS_MAX, RecentTexts
+from simulator.apns.credential import REFUSED_TOKENS_MAX, SEEN_TOKENS_MAX
 from simulator.apns.keys import ProviderKey
 from simulator.apns.state import Authentication
 from simulator.clock import Clock
+from simulator.recent_texts import RecentTexts
 from tests.apns.valid_push import (
     KEY_ID,
     NOW_S,
