@@ -3,7 +3,7 @@
 Synthetic tokens carry their own fate, so only the exceptions are stored.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from simulator.bounds import BoundReachedError
@@ -21,25 +21,32 @@ class DeviceState(NamedTuple):
 
 
 class Registry:
-    """Device states by token text, lower-case. `active` is true while there is any: the hot path tests only that."""
+    """Device states by the key of a token. `active` is true while there is any: the hot path tests only that.
 
-    __slots__ = ("_devices_max", "_states", "active")
+    `key_of`: what all texts of one device have in common. APNs reads tokens in either case, so theirs is the lower-case
+    text; to FCM case matters, and a token and its installation id are one (`simulator.fcm.registrations`).
+    """
 
-    def __init__(self, devices_max: int = OVERLAY_DEVICES_MAX) -> None:
+    __slots__ = ("_devices_max", "_key_of", "_states", "active")
+
+    def __init__(
+        self, devices_max: int = OVERLAY_DEVICES_MAX, *, key_of: Callable[[bytes], bytes] = bytes.lower
+    ) -> None:
         self._devices_max = devices_max
+        self._key_of = key_of
         self._states: dict[bytes, DeviceState] = {}
         self.active = False
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def get(self, token: bytes) -> DeviceState | None:
-        """The state set for this token (lower-case), or None."""
-        return self._states.get(token)
+    def get(self, key: bytes) -> DeviceState | None:
+        """The state set for the token of this key, or None. For APNs: the token in lower case."""
+        return self._states.get(key)
 
     def set(self, token: bytes, state: DeviceState) -> None:
-        """Set the state of a token (any case). Raises `BoundReachedError` when no further token fits."""
-        key = token.lower()
+        """Set the state of a token (as it was written). Raises `BoundReachedError` when no further token fits."""
+        key = self._key_of(token)
         if key not in self._states and len(self._states) >= self._devices_max:
             raise BoundReachedError(
                 "OVERLAY_DEVICES_MAX",
@@ -50,8 +57,8 @@ class Registry:
         self.active = True
 
     def remove(self, token: bytes) -> bool:
-        """Forget the state of a token (any case). False: there was none."""
-        removed = self._states.pop(token.lower(), None) is not None
+        """Forget the state of a token (as it was written). False: there was none."""
+        removed = self._states.pop(self._key_of(token), None) is not None
         self.active = bool(self._states)
         return removed
 

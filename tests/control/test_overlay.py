@@ -15,6 +15,14 @@ def test_a_state_is_found_whatever_the_case_it_was_set_in() -> None:
     assert (registry.get(b"ab12"), registry.get(b"ab13"), registry.active) == (GONE, None, True)
 
 
+def test_an_overlay_of_another_key_tells_apart_what_that_tells_apart() -> None:
+    registry = Registry(key_of=lambda token: token[:2])
+    registry.set(b"AB:one", GONE)
+    assert (registry.get(b"AB"), registry.get(b"ab"), registry.get(b"AB:one")) == (GONE, None, None)
+    assert not registry.remove(b"ab:one")
+    assert registry.remove(b"AB:two")
+
+
 def test_an_overlay_is_inactive_until_a_state_is_set_and_once_all_are_removed() -> None:
     registry = Registry()
     assert not registry.active
