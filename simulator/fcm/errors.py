@@ -181,7 +181,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One row of `google.rpc.BadRequest`. `field`: a path such as `message.data[0].value`."""
+    """One row of `google.rpc.BadRequest`. `field`: a path such as `message.data[0].value`; empty: the whole request."""
 
     field: str
     description: str
@@ -201,7 +201,8 @@ class Fault:
     """One refusal. `message` and `violations` as on the wire; build it with the functions below where there is one.
 
     `apns`: status and reason of APNs, where a registration sits on an APNs token. `quota`: subject and description of a
-    `google.rpc.QuotaFailure`. `retry_after_s`: whole seconds for a `Retry-After` field, None for no field.
+    `google.rpc.QuotaFailure`. `help`: description and URL of a `google.rpc.Help`. `retry_after_s`: whole seconds for a
+    `Retry-After` field, None for no field.
     """
 
     cause: Cause
@@ -210,14 +211,33 @@ class Fault:
     info: ErrorInfo | None = None
     apns: tuple[int, str] | None = None
     quota: tuple[str, str] | None = None
+    help: tuple[str, str] | None = None
     retry_after_s: int | None = None
 
 
+_SERVICE: Final = "fcm.googleapis.com"
+_SEND_CALL: Final = (("method", "google.firebase.fcm.v1.FcmService.SendMessage"), ("service", _SERVICE))
+
+_INFO_OF: Final = {
+    Cause.CREDENTIAL_MISSING: ErrorInfo("CREDENTIALS_MISSING", metadata=_SEND_CALL),
+    # Some captures of a bad token have this detail, some none [unconfirmed].
+    Cause.CREDENTIAL_INVALID: ErrorInfo("ACCESS_TOKEN_TYPE_UNSUPPORTED", metadata=_SEND_CALL),
+    Cause.CREDENTIAL_EXPIRED: ErrorInfo("ACCESS_TOKEN_EXPIRED", metadata=_SEND_CALL),
+    Cause.SCOPE_INSUFFICIENT: ErrorInfo("ACCESS_TOKEN_SCOPE_INSUFFICIENT", metadata=_SEND_CALL),  # [unconfirmed]
+}
+"""What a fixed row carries of `google.rpc.ErrorInfo` (B7, D4 4); the metadata of all but the first are [unconfirmed]."""
+
+QUOTA_HELP: Final = ("Request a higher quota limit.", "https://cloud.google.com/docs/quotas/help/request_increase")
+"""The capture has a Help; its words are [unconfirmed]."""
+
+SEND_PERMISSION: Final = "cloudmessaging.messages.create"
+
+
 def fault(cause: Cause) -> Fault:
-    """The fault of a row whose message is fixed, with its violation if it has one."""
+    """The fault of a row whose message is fixed, with its violation or ErrorInfo if it has one."""
     assert cause.message is not None, f"{cause.name} needs facts"
     violations = () if cause.field is None else (Violation(cause.field, cause.message),)
-    return Fault(cause, cause.message, violations)
+    return Fault(cause, cause.message, violations, _INFO_OF.get(cause))
 
 
 def json_fault(violations: tuple[Violation, ...]) -> Fault:
@@ -225,6 +245,121 @@ def json_fault(violations: tuple[Violation, ...]) -> Fault:
     return Fault(Cause.JSON_INVALID, "\n".join(each.description for each in violations), violations)
 
 
+def syntax_fault(text: str) -> Fault:
+    """A body that is no JSON object: no details, as for everything that fails before the call is known [unconfirmed]."""
+    return Fault(Cause.JSON_INVALID, f"Invalid JSON payload received. {text}")
+
+
 def field_fault(field: str, text: str) -> Fault:
     """A value that is well typed and out of its range."""
     return Fault(Cause.FIELD_INVALID, text, (Violation(field, text),))
+
+
+def data_key_fault(key: str, field: str) -> Fault:
+    """A reserved key in the data map `field`, for example `message.data` [unconfirmed]."""
+    text = f"Invalid data payload key: {key}"
+    return Fault(Cause.DATA_KEY_RESERVED, text, (Violation(field, text),))
+
+
+# What the registration, the topic and the project stand for
+
+
+def unregistered_fault(*, ios: bool) -> Fault:
+    """The registration is gone. `ios`: it sits on an APNs token, and the answer says what APNs said."""
+    return Fault(Cause.UNREGISTERED, "NotRegistered", apns=(410, "Unregistered") if ios else None)
+
+
+def third_party_fault(reason: str) -> Fault:
+    """The project's APNs credential is refused. `reason`: that of APNs, whose status is 403."""
+    return _apns_fault(Cause.THIRD_PARTY_AUTH, 403, reason)
+
+
+def fault_of_apns(status: int, reason: str, registration: str) -> Fault:
+    """What FCM makes of a refusal by APNs (D4 16). The mapping of all but 403 and 410 is [unconfirmed].
+
+    `registration`: the target, for a QuotaFailure. The ApnsError is told where a sender could do something about it: not of
+    a size, a rate or a failure, which have answers of FCM's own [choice].
+    """
+    if status == 403:
+        return third_party_fault(reason)
+    if status == 410:
+        return _apns_fault(Cause.UNREGISTERED, status, reason)
+    if status == 413:
+        return fault(Cause.MESSAGE_TOO_LARGE)
+    if status == 429:
+        return device_quota_fault(registration)
+    if status >= 500:
+        return fault(Cause.UNAVAILABLE)
+    return _apns_fault(Cause.APNS_REJECTED, status, reason)
+
+
+def _apns_fault(cause: Cause, status: int, reason: str) -> Fault:
+    assert cause.message is not None
+    return Fault(cause, cause.message, apns=(status, reason))
+
+
+def device_quota_fault(registration: str) -> Fault:
+    """Too many messages to one registration. The form of a QuotaFailure's subject is our choice, here and below."""
+    return _quota_fault(Cause.DEVICE_QUOTA, f"device:{registration}")
+
+
+def topic_quota_fault(topic: str) -> Fault:
+    """Too many messages to one topic or condition."""
+    return _quota_fault(Cause.TOPIC_QUOTA, f"topic:{topic}")
+
+
+def message_quota_fault(project_number: str) -> Fault:
+    """Too many messages of one project on their way to topics."""
+    return _quota_fault(Cause.MESSAGE_QUOTA, f"project:{project_number}")
+
+
+def _quota_fault(cause: Cause, subject: str) -> Fault:
+    assert cause.message is not None
+    return Fault(cause, cause.message, quota=(subject, cause.message))
+
+
+def project_quota_fault(project_number: str, limit_per_minute: int, retry_after_s: int | None) -> Fault:
+    """The project has spent its send requests of the minute."""
+    info = ErrorInfo(
+        "RATE_LIMIT_EXCEEDED",
+        metadata=(
+            ("quota_limit", "SendsPerMinutePerProject"),
+            ("quota_limit_value", str(limit_per_minute)),
+            ("quota_metric", "fcm.googleapis.com/send_requests"),
+            ("quota_unit", "1/min/{project}"),
+            ("quota_location", "global"),
+            ("consumer", f"projects/{project_number}"),
+            ("service", _SERVICE),
+        ),
+    )
+    text = (
+        "Quota exceeded for quota metric 'Send requests' and limit 'Send requests per minute' of service "
+        f"'{_SERVICE}' for consumer 'project_number:{project_number}'."
+    )
+    return Fault(Cause.PROJECT_QUOTA, text, info=info, help=QUOTA_HELP, retry_after_s=retry_after_s)
+
+
+def permission_fault(project: str, permission: str = SEND_PERMISSION) -> Fault:
+    """The caller may not, or the project does not exist. `project`: as the request's path names it.
+
+    The ErrorInfo is [unconfirmed].
+    """
+    resource = f"//cloudresourcemanager.googleapis.com/projects/{project}"
+    return Fault(
+        Cause.PERMISSION_DENIED,
+        f"Permission '{permission}' denied on resource '{resource}' (or it may not exist).",
+        info=ErrorInfo(
+            "IAM_PERMISSION_DENIED", "iam.googleapis.com", (("permission", permission), ("resource", resource))
+        ),
+    )
+
+
+def service_disabled_fault(project_number: str) -> Fault:
+    """The project has not enabled the API."""
+    text = (
+        f"Firebase Cloud Messaging API has not been used in project {project_number} before or it is disabled. Enable it "
+        "by visiting https://console.developers.google.com/apis/api/fcm.googleapis.com/overview?project="
+        f"{project_number} then retry. If you enabled this API recently, wait a few minutes for the action to propagate "
+        "to our systems and retry."
+    )
+    return Fault(Cause.SERVICE_DISABLED, text, info=ErrorInfo("SERVICE_DISABLED"))
