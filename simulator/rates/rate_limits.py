@@ -1,0 +1,61 @@
+"""The rates of one simulator at work: what has been used of each so far."""
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from simulator.rates.bucket import Bucket, KeyedBuckets
+from simulator.rates.fanouts import Fanouts
+from simulator.rates.rates import BucketRate, Rates
+from simulator.rates.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """One part for each thing that has a rate; None where none is kept, so that nothing is asked.
+
+    - `project`: sends of the FCM project. `topic_changes`: its requests that add or remove subscriptions.
+    - `android_device`, `ios_device`: messages to a registration; `topic`: to a topic or condition. By any key.
+    - `fanouts`: messages to topics on their way.
+    - `apns_device`: notifications to an APNs device token.
+    """
+
+    project: Window | None = None
+    android_device: KeyedBuckets | None = None
+    ios_device: KeyedBuckets | None = None
+    topic: KeyedBuckets | None = None
+    fanouts: Fanouts | None = None
+    topic_changes: Bucket | None = None
+    apns_device: KeyedBuckets | None = None
+
+    @classmethod
+    def of(cls, rates: Rates) -> "RateLimits":
+        """Nothing used yet."""
+        return cls(
+            project=None if rates.fcm_project is None else Window(rates.fcm_project),
+            android_device=_keyed(rates.fcm_android_device_minute, rates.fcm_android_device_hour),
+            ios_device=_keyed(rates.fcm_ios_device),
+            topic=_keyed(rates.fcm_topic),
+            fanouts=None if rates.fcm_fanouts is None else Fanouts(rates.fcm_fanouts),
+            topic_changes=None if rates.fcm_topic_changes is None else Bucket(rates.fcm_topic_changes),
+            apns_device=_keyed(rates.apns_device),
+        )
+
+    def clear_steps(self) -> Generator[None, None, None]:
+        """Forget all that was used; no step takes over a millisecond."""
+        for single in (self.project, self.fanouts, self.topic_changes):
+            if single is not None:
+                single.clear()
+        for keyed in (self.android_device, self.ios_device, self.topic, self.apns_device):
+            if keyed is not None:
+                yield from keyed.clear_steps()
+
+
+def _keyed(*rates: BucketRate | None) -> KeyedBuckets | None:
+    kept = [rate for rate in rates if rate is not None]
+    return KeyedBuckets(*kept) if kept else None
+
+
+def retry_after_s(wait_s: float) -> int:
+    """The whole seconds of a `Retry-After` field for a wait: rounded up, at least 1."""
+    return max(1, math.ceil(wait_s))
