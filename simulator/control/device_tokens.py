@@ -13,7 +13,7 @@ from simulator.clock import INSTANT_MS_MAX
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
 from simulator.control.slices import in_slices
-from simulator.devices.fates import Death, Fate
+from simulator.devices.fates import Death, Fate, Provider
 from simulator.devices.token_space import Environment, Minted, unseal
 from simulator.ledger import SEED_MAX
 from simulator.registry import DeviceState
@@ -182,17 +182,15 @@ def _token(text: str) -> bytes:
 
 
 def _fate(name: str, field: str) -> Fate:
-    try:
-        return Fate.of_name(name)
-    except ValueError:
-        listed = _listed(settable=field == "state")
-        raise ControlError(
-            Problem.INVALID_BODY, f"`{field}`: there is no {name[:80]!r}; write one of {listed}"
-        ) from None
+    for fate in Fate.of_provider(Provider.APNS):
+        if fate.wire_name == name:
+            return fate
+    listed = _listed(settable=field == "state")
+    raise ControlError(Problem.INVALID_BODY, f"`{field}`: there is no {name[:80]!r}; write one of {listed}")
 
 
 def _listed(*, settable: bool) -> str:
-    return ", ".join(fate.wire_name for fate in Fate if fate.settable or not settable)
+    return ", ".join(fate.wire_name for fate in Fate.of_provider(Provider.APNS) if fate.settable or not settable)
 
 
 def _registered(minted: Iterator[Minted], first: int) -> Generator[None, None, list[RegisteredDevice]]:

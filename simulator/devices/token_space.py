@@ -14,21 +14,39 @@ hash of the tag. So tokens look random, sealing is one-to-one (no two devices of
 the same population has the same tokens on every machine, and a token in which any digit was changed reads as foreign
 (but for one chance in 2**64). The keys are constants of the format: this guards against accidents, not attackers.
 
-Pure: no I/O, clock or chance, and no imports of ours but the table of fates. Reading a token takes some 1.6 µs.
+Pure: no I/O, clock or chance, and no imports of ours but fates and draws. Reading a token takes some 1.6 µs.
 """
 
-import math
-import re
 from binascii import unhexlify
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import blake2b
+from itertools import repeat
 from struct import Struct
 from typing import NamedTuple
 
-from simulator.devices.fates import Death, Fate
+from simulator.devices.draws import (
+    COUNT_MAX,
+    DEFAULT_EPOCH_MS,
+    INDEX_MAX,
+    REGISTRATION_WINDOW_S,
+    FateShares,
+    Minted,
+    checked_range,
+    count_fates,
+    draws,
+    fate_bounds,
+    life,
+    parse_fates,
+    prepared,
+    require_index,
+    require_index_in,
+    require_population,
+    require_seed,
+    require_shares,
+)
+from simulator.devices.fates import Fate, Provider
 
 __all__ = [
     "COUNT_MAX",
@@ -51,23 +69,10 @@ __all__ = [
 
 FORMAT_VERSION = 1
 SEED_MAX = 2**64 - 1
-INDEX_MAX = 2**40 - 1
 INSTANT_S_MAX = 2**32 - 1
-COUNT_MAX = INDEX_MAX + 1
-TOPIC_BYTES_MAX = 255  # Ours: Apple states no limit; its bundle ids stay far below.
 TOPIC_TAG_BYTES = 5
 
-DEFAULT_EPOCH_MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
-EPOCH_MS_MAX = 2**47  # The year 6429: any later is a mistake of units.
-
-_HOUR_S = 3_600
-_DAY_S = 86_400
-REGISTRATION_WINDOW_S = 180 * _DAY_S  # Registrations fall into this window after the epoch.
-DEATH_DELAY_MIN_S = 1 * _HOUR_S  # The least time between a registration and a death, on either side.
-DEATH_DELAY_MAX_S = 60 * _DAY_S  # The time between them is below this.
-
 _PLAIN = Struct(">HQBII5s")  # kind, seed, index (8 high bits, 32 low bits), instant, topic tag: 24 bytes
-_WORD_RANGE = 2**32
 
 
 class Environment(IntEnum):
@@ -87,7 +92,11 @@ def kind_of(environment: Environment, fate: Fate) -> int:
     return FORMAT_VERSION << 12 | environment << 8 | fate.code
 
 
-_KINDS = {kind_of(environment, fate): (environment, fate) for environment in Environment for fate in Fate}
+_KINDS = {
+    kind_of(environment, fate): (environment, fate)
+    for environment in Environment
+    for fate in Fate.of_provider(Provider.APNS)
+}
 
 
 class SealedToken(NamedTuple):
@@ -110,16 +119,10 @@ class SealedToken(NamedTuple):
         return _KINDS[self.kind][0]
 
 
-# Constants of the format. Each state has already taken in one byte beyond its key block, so that the key is compressed
-# here and not once more for every token: copying a prepared state and finishing it costs one compression.
-def _prepared(purpose: bytes, digest_bytes: int) -> "blake2b":
-    return blake2b(b"\x01", digest_size=digest_bytes, key=b"pushrig token space v1 " + purpose)
-
-
-_tag_state = _prepared(b"tag", 8).copy
-_mask_state = _prepared(b"mask", 24).copy
-_topic_state = _prepared(b"topic", TOPIC_TAG_BYTES).copy
-_DRAW_STATE = _prepared(b"draw", 64)
+# Constants of the format.
+_tag_state = prepared(b"tag", 8).copy
+_mask_state = prepared(b"mask", 24).copy
+_topic_state = prepared(b"topic", TOPIC_TAG_BYTES).copy
 
 # Looked up once: the attribute look-ups of `unseal` together cost it a tenth of its time.
 _int_from_bytes, _unpack_plain, _new_tuple = int.from_bytes, _PLAIN.unpack, tuple.__new__
@@ -147,8 +150,8 @@ def seal(sealed: SealedToken) -> str:
     kind, seed, index, instant_s, tag = sealed
     if kind not in _KINDS:
         raise ValueError(f"kind {kind:#06x} is none of this format; make one with kind_of()")
-    _require_seed(seed)
-    _require_index(index)
+    require_seed(seed, SEED_MAX, 64)
+    require_index(index)
     if not 0 <= instant_s <= INSTANT_S_MAX:
         raise ValueError(f"instant_s must be from 0 to {INSTANT_S_MAX} (2**32 - 1), not {instant_s}")
     if len(tag) != TOPIC_TAG_BYTES:
@@ -183,18 +186,6 @@ def unseal(text: bytes) -> SealedToken | None:
     return _new_tuple(SealedToken, (kind, seed, index_high << 32 | index_low, instant_s, tag))
 
 
-class Minted(NamedTuple):
-    """One synthetic device.
-
-    `registered_at_ms`: since the Unix epoch. `person`: a draw of 32 bits, from which a load test picks who holds it.
-    """
-
-    token: str
-    registered_at_ms: int
-    fate: Fate
-    person: int
-
-
 @dataclass(frozen=True)
 class Population:
     """A seeded set of devices, of which any can be made again from its index alone.
@@ -209,23 +200,17 @@ class Population:
     count: int
     topic: str
     environment: Environment = Environment.PRODUCTION
-    fates: tuple[tuple[Fate, float], ...] = ()
+    fates: FateShares = ()
     epoch_ms: int = DEFAULT_EPOCH_MS
 
     def __post_init__(self) -> None:
-        _require_seed(self.seed)
-        if not 0 <= self.count <= COUNT_MAX:
-            raise ValueError(f"count must be from 0 to {COUNT_MAX} (2**40), not {self.count}")
-        _require_topic(self.topic)
-        _require_shares(self.fates)
-        if not 0 <= self.epoch_ms <= EPOCH_MS_MAX:
-            raise ValueError(f"epoch_ms must be milliseconds since 1970, from 0 to {EPOCH_MS_MAX}, not {self.epoch_ms}")
+        require_seed(self.seed, SEED_MAX, 64)
+        require_population(self.count, self.topic, self.epoch_ms)
+        require_shares(self.fates, (Provider.APNS,))
 
     def mint(self, index: int) -> Minted:
         """The device of this index. Raises `ValueError` when it is not from 0 to `count` - 1."""
-        _require_index(index)
-        if index >= self.count:
-            raise ValueError(f"index {index} is beyond this population: its count is {self.count}")
+        require_index_in(index, self.count)
         return next(self.mint_range(index, index + 1))
 
     def mint_range(self, start: int = 0, stop: int | None = None) -> Iterator[Minted]:
@@ -233,63 +218,35 @@ class Population:
 
         Raises `ValueError` at the call, not at the first device, when the range leaves the population.
         """
-        return self._mint(*self._range(start, stop))
+        return self._mint(*checked_range(start, stop, self.count))
+
+    def providers(self, start: int = 0, stop: int | None = None) -> Iterator[Provider]:
+        """Whose token each device of a range has: APNs's. Raises as `mint_range` does."""
+        first, last = checked_range(start, stop, self.count)
+        return repeat(Provider.APNS, last - first)
 
     def fate_counts(self, start: int = 0, stop: int | None = None) -> dict[Fate, int]:
         """How many devices of each fate, active included, stand from `start` to before `stop`: exact, 0.5 µs each."""
-        first, last = self._range(start, stop)
-        bounds, fates = self._fate_bounds()
-        counts = dict.fromkeys(fates, 0)
-        for fate_word, *_ in self._draws(first, last):
-            counts[fates[bisect_right(bounds, fate_word)]] += 1
-        return counts
+        return count_fates(self.seed, self.fates, *checked_range(start, stop, self.count))
 
-    def _range(self, start: int, stop: int | None) -> tuple[int, int]:
-        last = self.count if stop is None else stop
-        if not 0 <= start <= last <= self.count:
-            raise ValueError(f"the range from {start} to {last} leaves this population: its count is {self.count}")
-        return start, last
-
-    def _fate_bounds(self) -> tuple[list[int], list[Fate]]:
-        """Where each fate's share of the 32-bit draws ends, and the fates in that order, active last."""
-        shares = [share for _, share in self.fates]
-        bounds = [min(_WORD_RANGE, round(math.fsum(shares[: end + 1]) * _WORD_RANGE)) for end in range(len(shares))]
-        return bounds, [*(fate for fate, _ in self.fates), Fate.ACTIVE]
-
-    def _draws(self, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-        """Four 32-bit words a device, by keyed hash of seed and index: fate, registration, death, person.
-
-        One hash of 64 bytes serves four neighbours.
-        """
-        seeded = _DRAW_STATE.copy()
-        seeded.update(self.seed.to_bytes(8, "big"))
-        words_of = Struct(">4I").iter_unpack
-        for block in range(start >> 2, (stop + 3) >> 2):
-            state = seeded.copy()
-            state.update(block.to_bytes(8, "big"))
-            first = block << 2
-            if first >= start and first + 4 <= stop:
-                yield from words_of(state.digest())
-            else:
-                yield from list(words_of(state.digest()))[max(start - first, 0) : stop - first]
-
-    def _mint(self, start: int, stop: int) -> Iterator[Minted]:
+    def minter(self) -> Callable[[int, int, int, int, int], Minted]:
+        """What makes a device of its index and its four draws (see `draws`): for loops over devices of any providers."""
         seed, epoch_ms, environment = self.seed, self.epoch_ms, self.environment
         own_tag = topic_tag(self.topic.encode("ascii"))
         foreign_tag = topic_tag(other_topic(self.topic).encode("ascii"))
-        bounds, fates = self._fate_bounds()
+        bounds, fates = fate_bounds(self.fates)
         active_from = bounds[-1] if bounds else 0
         active_kind = kind_of(environment, Fate.ACTIVE)
         window_ms = REGISTRATION_WINDOW_S * 1000
         pack, seal_plain, new, active = _PLAIN.pack, _seal_plain, tuple.__new__, Fate.ACTIVE
-        for index, (fate_word, registration_word, death_word, person) in enumerate(self._draws(start, stop), start):
+
+        def device(index: int, fate_word: int, registration_word: int, death_word: int, person: int) -> Minted:
             if fate_word >= active_from:
                 plain = pack(active_kind, seed, index >> 32, index & 0xFFFFFFFF, 0, own_tag)
                 registered_at_ms = epoch_ms + (registration_word * window_ms >> 32)
-                yield new(Minted, (seal_plain(plain), registered_at_ms, active, person))
-                continue
+                return new(Minted, (seal_plain(plain), registered_at_ms, active, person))
             fate = fates[bisect_right(bounds, fate_word)]
-            registered_ms, instant_s = _life(fate.death, registration_word, death_word)
+            registered_ms, instant_s = life(fate.death, registration_word, death_word)
             plain = pack(
                 kind_of(environment.other if fate is Fate.WRONG_ENVIRONMENT else environment, fate),
                 seed,
@@ -298,80 +255,18 @@ class Population:
                 instant_s,
                 foreign_tag if fate is Fate.WRONG_TOPIC else own_tag,
             )
-            yield new(Minted, (seal_plain(plain), epoch_ms + registered_ms, fate, person))
+            return new(Minted, (seal_plain(plain), epoch_ms + registered_ms, fate, person))
+
+        return device
+
+    def _mint(self, start: int, stop: int) -> Iterator[Minted]:
+        device = self.minter()
+        for index, (fate_word, registration_word, death_word, person) in enumerate(
+            draws(self.seed, start, stop), start
+        ):
+            yield device(index, fate_word, registration_word, death_word, person)
 
 
 def other_topic(topic: str) -> str:
     """The topic that tokens of the fate `wrong-topic` belong to, in a population of `topic`."""
     return f"elsewhere.{topic}"
-
-
-def _life(death: Death, registration_word: int, death_word: int) -> tuple[int, int]:
-    """Registration (ms) and death (s, 0 for none), both counted from the epoch, out of two draws of 32 bits."""
-    registered_ms = registration_word * REGISTRATION_WINDOW_S * 1000 >> 32
-    delay_s = DEATH_DELAY_MIN_S + (death_word * (DEATH_DELAY_MAX_S - DEATH_DELAY_MIN_S) >> 32)
-    if death is Death.NONE:
-        return registered_ms, 0
-    if death is Death.AFTER_REGISTRATION:
-        # Rounded up, so that the delay is never less than it says.
-        return registered_ms, -(-registered_ms // 1000) + delay_s
-    # A death before the registration needs room after the epoch: these registrations start later.
-    room_ms = DEATH_DELAY_MAX_S * 1000
-    registered_ms = room_ms + (registration_word * (REGISTRATION_WINDOW_S * 1000 - room_ms) >> 32)
-    return registered_ms, registered_ms // 1000 - delay_s
-
-
-def parse_fates(options: Iterable[str]) -> tuple[tuple[Fate, float], ...]:
-    """Read `NAME=SHARE` options, such as `unregistered=0.02`. Raises `ValueError`, which names the faulty option."""
-    shares = []
-    for option in options:
-        name, equals, share_text = option.partition("=")
-        if not equals:
-            raise ValueError(f"{option!r} is not NAME=SHARE, such as unregistered=0.02")
-        if re.fullmatch(r"(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", share_text, re.ASCII) is None:
-            raise ValueError(f"{option!r}: the share must be a number from 0 to 1, such as 0.02, not {share_text!r}")
-        try:
-            fate = Fate.of_name(name)
-        except ValueError as error:
-            raise ValueError(f"{option!r}: {error}") from None
-        shares.append((fate, float(share_text)))
-    _require_shares(shares)
-    return tuple(shares)
-
-
-def _require_seed(seed: int) -> None:
-    if not 0 <= seed <= SEED_MAX:
-        raise ValueError(f"seed must be from 0 to {SEED_MAX} (2**64 - 1), not {seed}")
-
-
-def _require_index(index: int) -> None:
-    if not 0 <= index <= INDEX_MAX:
-        raise ValueError(f"index must be from 0 to {INDEX_MAX} (2**40 - 1), not {index}")
-
-
-def _require_topic(topic: str) -> None:
-    if re.fullmatch(r"[!-~]+", topic) is None or len(topic) > TOPIC_BYTES_MAX:
-        raise ValueError(
-            f"topic must be a bundle id of 1 to {TOPIC_BYTES_MAX} printable ASCII characters without blanks, "
-            f"such as com.example.app, not {topic!r}"
-        )
-
-
-def _require_shares(shares: Iterable[tuple[Fate, float]]) -> None:
-    by_fate: dict[Fate, float] = {}
-    for fate, share in shares:
-        if fate is Fate.ACTIVE:
-            raise ValueError("the share of active is what the other fates leave; do not state it")
-        if fate in by_fate:
-            raise ValueError(f"the share of {fate.wire_name} is stated twice")
-        if not 0 <= share <= 1:  # Also refuses what is not a number.
-            raise ValueError(f"the share of {fate.wire_name} must be from 0 to 1, not {share}")
-        by_fate[fate] = share
-    total = math.fsum(by_fate.values())
-    # Shares written in decimals may miss 1 by a rounding of binary fractions.
-    if total > 1 + 1e-9:
-        raise ValueError(f"the shares of the fates sum to {total:.6g}, which is more than 1: {_listed(by_fate)}")
-
-
-def _listed(shares: Mapping[Fate, float]) -> str:
-    return ", ".join(f"{fate.wire_name}={share:g}" for fate, share in shares.items())

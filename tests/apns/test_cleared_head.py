@@ -11,7 +11,7 @@ from simulator.apns.keys import ProviderKey
 from simulator.apns.link import Link
 from simulator.apns.reasons import Reason
 from simulator.apns.state import Condition, UnknownTokens
-from simulator.devices.fates import Fate
+from simulator.devices.fates import Fate, Provider
 from simulator.devices.token_space import Environment
 from simulator.registry import DeviceState
 from tests.apns.valid_push import (
@@ -38,7 +38,7 @@ from wire.request import Head, Request
 device_tokens = st.one_of(
     st.builds(
         device_token,
-        fate=st.sampled_from(Fate),
+        fate=st.sampled_from(Fate.of_provider(Provider.APNS)),
         topic=st.sampled_from([TOPIC, TOPIC + b".voip", b"com.example.other"]),
         environment=st.sampled_from(Environment),
     ),
@@ -86,7 +86,7 @@ varying_values = st.one_of(
     st.tuples(paths, apns_ids, bodies),
 )
 # Of TOKEN, set by hand; mostly nothing is.
-states = st.sampled_from([*[None] * 12, *(DeviceState(fate, 77_000) for fate in Fate)])
+states = st.sampled_from([*[None] * 12, *(DeviceState(fate, 77_000) for fate in Fate.of_provider(Provider.APNS))])
 
 
 def _prepared(unknown: UnknownTokens, overlaid: DeviceState | None, rate_reached: bool | None, refuse: bool) -> Bench:

@@ -10,7 +10,7 @@ from simulator.apns.link import Link
 from simulator.apns.reasons import Reason
 from simulator.apns.request import DEVICE_TOKEN_HEX_DIGITS_MAX
 from simulator.apns.state import UnknownTokens
-from simulator.devices.fates import Death, Fate
+from simulator.devices.fates import Death, Fate, Provider
 from simulator.devices.token_space import Environment
 from simulator.registry import DeviceState
 from tests.apns.valid_push import FOREIGN_TOKEN, TOKEN, TOPIC, Bench, Push, device_token
@@ -59,14 +59,14 @@ def test_a_token_of_the_sandbox_is_good_in_the_sandbox() -> None:
 
 
 @pytest.mark.parametrize("token", [TOKEN, device_token(fate=Fate.EXPIRED), FOREIGN_TOKEN])
-@pytest.mark.parametrize("fate", [fate for fate in Fate if fate is not Fate.ACTIVE])
+@pytest.mark.parametrize("fate", [fate for fate in Fate.of_provider(Provider.APNS) if fate is not Fate.ACTIVE])
 def test_a_state_set_by_hand_wins_over_what_the_token_says(token: bytes, fate: Fate) -> None:
     verdict = _by_hand(token, fate).judge(Push().to(token.upper()))
     assert verdict.reason is REASON_OF_FATE[fate]
     assert verdict.timestamp_ms == (HAND_MS if verdict.reason.status == 410 else None)
 
 
-@pytest.mark.parametrize("fate", Fate)
+@pytest.mark.parametrize("fate", Fate.of_provider(Provider.APNS))
 def test_a_device_set_active_by_hand_is_reached(fate: Fate) -> None:
     # As minted: the seal of these two names the other environment, or another topic.
     environment = Environment.SANDBOX if fate is Fate.WRONG_ENVIRONMENT else Environment.PRODUCTION

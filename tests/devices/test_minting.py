@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.fates import Death, Fate
+from simulator.devices.fates import Death, Fate, Provider
 from simulator.devices.token_space import (
     COUNT_MAX,
     DEFAULT_EPOCH_MS,
@@ -119,7 +119,7 @@ def test_exact_counts_agree_with_the_devices_minted() -> None:
     assert replace(population, fates=()).fate_counts() == {Fate.ACTIVE: 5_000}
 
 
-@pytest.mark.parametrize("fate", [fate for fate in Fate if fate is not Fate.ACTIVE])
+@pytest.mark.parametrize("fate", [fate for fate in Fate.of_provider(Provider.APNS) if fate is not Fate.ACTIVE])
 def test_a_share_of_one_leaves_no_other_and_a_share_of_nothing_none(fate: Fate) -> None:
     whole = replace(VALID, count=300, fates=((fate, 1.0),))
     assert {minted.fate for minted in whole.mint_range()} == {fate}
@@ -184,6 +184,7 @@ def test_a_frozen_sample_of_the_draws() -> None:
         ("fates", ((Fate.EXPIRED, float("nan")),), "share of expired must be from 0 to 1"),
         ("fates", ((Fate.EXPIRED, 0.1), (Fate.EXPIRED, 0.1)), "share of expired is stated twice"),
         ("fates", ((Fate.ACTIVE, 0.1),), "share of active is what the other fates leave"),
+        ("fates", ((Fate.STALE, 0.1),), "tokens of apns know no fate stale; they know: expired, reregistered, unreg"),
         ("fates", ((Fate.EXPIRED, 0.6), (Fate.UNREGISTERED, 0.5)), r"sum to 1\.1, .*expired=0\.6, unregistered=0\.5"),
     ],
 )
@@ -222,6 +223,7 @@ def test_options_read_into_shares_in_their_order() -> None:
         ("unregistered", "'unregistered' is not NAME=SHARE"),
         ("", "'' is not NAME=SHARE"),
         ("dead=0.1", "'dead=0.1': no fate is called 'dead'; there are: active, unregistered"),
+        ("other-sender=0.1", "tokens of apns know no fate other-sender; they know: expired, "),
         ("expired=", "'expired=': the share must be a number from 0 to 1"),
         ("expired=2%", "the share must be a number"),
         ("expired=nan", "the share must be a number"),
