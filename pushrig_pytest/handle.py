@@ -32,6 +32,11 @@ VARIABLES = {
     "APNS_KEY_FILE": "key_file",
     "APNS_KEY_ID": "key_id",
     "APNS_TEAM_ID": "team_id",
+    "GOOGLE_APPLICATION_CREDENTIALS": "service_account_file",
+    "GOOGLE_CLOUD_PROJECT": "project_id",
+    "GCLOUD_PROJECT": "project_id",
+    "FCM_PROJECT_ID": "project_id",
+    "FCM_PROJECT_NUMBER": "project_number",
     "APNS_CERT_FILE": "client_certificate_file",
     "APNS_CERT_KEY_FILE": "client_key_file",
     "PUSHRIG_CLEARTEXT_URL": "cleartext_url",
@@ -144,6 +149,21 @@ class PushSimulator:
     def team_id(self) -> str:
         """`iss` of provider tokens."""
         return str(self._running["team_id"])
+
+    @property
+    def service_account_file(self) -> Path:
+        """The service account that senders to FCM authenticate with (JSON), its `token_uri` at this simulator."""
+        return Path(self._running["service_account_file"])
+
+    @property
+    def project_id(self) -> str:
+        """Of the FCM project."""
+        return str(self._running["project_id"])
+
+    @property
+    def project_number(self) -> str:
+        """Of the FCM project, also called its sender id."""
+        return str(self._running["project_number"])
 
     @property
     def topic(self) -> str:

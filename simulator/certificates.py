@@ -1,4 +1,4 @@
-"""Makes the simulator's certificates and provider key; of the modules about credentials, the one with `cryptography`.
+"""Makes the simulator's certificates and keys; of the modules about credentials, the one with `cryptography`.
 
 A private CA signs one server certificate and its key is then forgotten: it never leaves this module's memory, and a
 renewal makes a new CA. Should `ca.pem` end up in a trust store for good, it can vouch for nothing else: nobody has the
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from simulator.apns.certificate import CERTIFICATE_TOPICS_MAX, DEVELOPMENT_OID, PRODUCTION_OID, TOPICS_OID
@@ -31,6 +31,8 @@ LOOPBACK_ADDRESSES = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 CLIENT_TOPICS_BYTES_MAX: Final = 60_000
 """Of the topic list in a client certificate, in DER. OpenSSL takes chains of 100 KiB at most."""
+
+SERVICE_ACCOUNT_KEY_BITS: Final = 2048
 
 _COMMON_NAME_CHARACTERS_MAX: Final = 64  # RFC 5280, appendix A.1
 _DER_NULL: Final = b"\x05\x00"
@@ -181,6 +183,11 @@ def make_provider_key() -> bytes:
     return _pkcs8(ec.generate_private_key(ec.SECP256R1()))
 
 
+def make_service_account_key() -> bytes:
+    """Make a key as service accounts of Google have it: PKCS #8 PEM, RSA. Source: B8; the size is that of their files."""
+    return _pkcs8(rsa.generate_private_key(public_exponent=65_537, key_size=SERVICE_ACCOUNT_KEY_BITS))
+
+
 def read_provider_key(pem: bytes) -> ec.EllipticCurvePublicKey:
     """Return the public half of a .p8 file's content. Raises ValueError when it is not an EC P-256 key in PEM."""
     try:
@@ -244,7 +251,7 @@ def _key_usage(*, digital_signature: bool = False, certificate_sign: bool = Fals
     )
 
 
-def _pkcs8(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _pkcs8(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

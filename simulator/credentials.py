@@ -1,4 +1,4 @@
-"""What a simulator is known by, and what senders need: certificates, the CAs behind them, a team id and a provider key.
+"""What a simulator is known by, and what senders need: certificates, the CAs behind them, a team id, a project, and keys.
 
 Made on the first start in a state directory, read on the next ones, renewed before they expire:
 
@@ -10,12 +10,14 @@ Made on the first start in a state directory, read on the next ones, renewed bef
     client.pem           a client certificate as a sender holds one, for the simulator's topics and both environments
     client.key           its private key
     AuthKey_<KEYID>.p8   the key that a sender signs its provider tokens with, as Apple hands it out
-    credentials.json     team id, key id, the names of the files; written last, so that its presence says: complete
+    service-account.json the service account that a sender to FCM holds, as Google hands it out
+    credentials.json     team id, key id, project, the names of the files; written last, so that its presence says: complete
 
 Renewal makes a new CA (its key was never kept) and leaves team id and provider key alone. Server and client certificate
-are renewed apart; the latter also when the simulator is started with other topics, or with the same in another order. A
-start that finds everything in order reads files only: `cryptography` is imported to make things and by
-`Credentials.public_key`.
+are renewed apart; the latter also when the simulator is started with other topics, or with the same in another order. The
+service account keeps its key and ids; only its `token_uri` is written anew by each simulator that opens its ports, so that
+it leads to the one that started last. A start that finds everything in order reads files only: `cryptography` is imported
+to make things, by `Credentials.public_key` and by `Credentials.service_account`.
 """
 
 import os
@@ -31,6 +33,13 @@ import msgspec
 
 from simulator.apns.host_environment import ApnsHost
 from simulator.errors import CredentialsError
+from simulator.fcm.service_account import (
+    ServiceAccount,
+    certificates_url_of,
+    client_email_of,
+    decode_service_account,
+    encode_service_account,
+)
 from simulator.settings import TOPIC_DEFAULT
 from simulator.state_directory import locked, prepare, write_atomically
 
@@ -38,8 +47,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 GOOGLE_HOSTS = ("fcm.googleapis.com", "oauth2.googleapis.com", "iid.googleapis.com")
-"""Sources: B1 (B10 has the same host), B8, B9. The certificate names them before FCM is spoken, so that a client that
-trusts `ca.pem` today need not learn another one then."""
+"""Sources: B1 (B10 has the same host), B8, B9."""
 
 HOST_NAMES = ("localhost", *(host.host_name for host in ApnsHost), *GOOGLE_HOSTS)
 RENEWED_BEFORE_EXPIRY_S = 30 * 86_400
@@ -48,6 +56,7 @@ CERTIFICATES_PENDING = 0
 
 CREDENTIALS_FILE_NAME = "credentials.json"
 IDENTIFIER_ALPHABET = string.ascii_uppercase + string.digits
+PROJECT_ALPHABET = string.ascii_lowercase + string.digits
 BUNDLE_MARK = b"# Made by pushrig: the roots found on this system, then the simulator's own CA.\n"
 REMEDY_REMOVE = "remove the state directory to have everything made anew; clients must then read the new files"
 
@@ -79,6 +88,9 @@ class CredentialsRecord(msgspec.Struct, frozen=True, kw_only=True):
     client_topics: tuple[str, ...] = ()
     client_not_before_s: int = 0
     client_not_after_s: int = CERTIFICATES_PENDING
+    service_account_file: str = "service-account.json"
+    project_id: str = ""  # none yet: the directory is new, or was made before FCM was spoken
+    project_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,8 @@ class Credentials:
     key_id: str
     certificates_not_after_s: int
     client_not_after_s: int
+    project_id: str
+    project_number: str
 
     @property
     def ca_file(self) -> Path:
@@ -127,6 +141,29 @@ class Credentials:
     def key_file(self) -> Path:
         return self.state_dir / f"AuthKey_{self.key_id}.p8"
 
+    @property
+    def service_account_file(self) -> Path:
+        return self.state_dir / "service-account.json"
+
+    def service_account(self) -> ServiceAccount:
+        """Read the service account. Raises CredentialsError when its file or the key in it is damaged."""
+        account = _read_service_account(self)
+        try:
+            account.public_key  # noqa: B018 - read now, so that no request meets a damaged key
+        except ValueError as error:
+            raise CredentialsError(
+                self.service_account_file, f"has a damaged private_key ({error})", REMEDY_REMOVE
+            ) from error
+        return account
+
+    def point_service_account_at(self, token_uri: str) -> None:
+        """Say in `service-account.json` where access tokens are to be had. Raises CredentialsError like `service_account`."""
+        with locked(self.state_dir):
+            account = _read_service_account(self)
+            if account.token_uri != token_uri:
+                pointed = msgspec.structs.replace(account, token_uri=token_uri)
+                write_atomically(self.service_account_file, encode_service_account(pointed))
+
     def public_key(self) -> "EllipticCurvePublicKey":
         """Read the public half of the provider key. Raises CredentialsError when the file is damaged."""
         from simulator.certificates import read_provider_key
@@ -159,6 +196,8 @@ def load_or_create(
             record = _make_server_certificate(state_dir, record, now_s)
         if not _client_is_fresh(record, now_s, client_topics):
             record = _make_client_certificate(state_dir, record, now_s, client_topics)
+        if not record.project_id:
+            record = _make_service_account(state_dir, record)
         credentials = _credentials(state_dir, record)
         for path, label in (
             (credentials.server_certificate_file, "CERTIFICATE"),
@@ -168,6 +207,7 @@ def load_or_create(
             (credentials.client_key_file, "PRIVATE KEY"),
         ):
             read_pem(path, label, REMEDY_REMOVE)
+        _read_service_account(credentials)
         _refresh_bundle(credentials, environ)
     return credentials
 
@@ -191,7 +231,13 @@ def find_system_roots(environ: Mapping[str, str]) -> Path | None:
 
 def _credentials(state_dir: Path, record: CredentialsRecord) -> Credentials:
     return Credentials(
-        state_dir, record.team_id, record.key_id, record.certificates_not_after_s, record.client_not_after_s
+        state_dir=state_dir,
+        team_id=record.team_id,
+        key_id=record.key_id,
+        certificates_not_after_s=record.certificates_not_after_s,
+        client_not_after_s=record.client_not_after_s,
+        project_id=record.project_id,
+        project_number=record.project_number,
     )
 
 
@@ -224,6 +270,52 @@ def _make_identity(state_dir: Path) -> CredentialsRecord:
 def _identifier() -> str:
     """A team or key id: ten upper-case letters and digits (A7)."""
     return "".join(secrets.choice(IDENTIFIER_ALPHABET) for _ in range(10))
+
+
+def _make_service_account(state_dir: Path, record: CredentialsRecord) -> CredentialsRecord:
+    """Make a project and its account. The forms of names and ids are those of files that Google hands out [choice]."""
+    from simulator.certificates import make_service_account_key
+
+    project_id = f"pushrig-{_project_suffix()}"
+    client_email = client_email_of(project_id, _project_suffix())
+    account = ServiceAccount(
+        project_id=project_id,
+        private_key_id=secrets.token_hex(20),
+        private_key=make_service_account_key().decode(),
+        client_email=client_email,
+        client_id=_number(21),
+        client_x509_cert_url=certificates_url_of(client_email),
+    )
+    complete = msgspec.structs.replace(record, project_id=project_id, project_number=_number(12))
+    write_atomically(_credentials(state_dir, complete).service_account_file, encode_service_account(account))
+    _write_record(state_dir, complete)
+    return complete
+
+
+def _project_suffix() -> str:
+    """Five small letters and digits, such as end the ids that Firebase proposes."""
+    return "".join(secrets.choice(PROJECT_ALPHABET) for _ in range(5))
+
+
+def _number(digits: int) -> str:
+    """A number of so many digits, in decimal."""
+    return str(10 ** (digits - 1) + secrets.randbelow(9 * 10 ** (digits - 1)))
+
+
+def _read_service_account(credentials: Credentials) -> ServiceAccount:
+    path = credentials.service_account_file
+    try:
+        account = decode_service_account(path.read_bytes())
+    except FileNotFoundError:
+        raise CredentialsError(path, "is missing", REMEDY_REMOVE) from None
+    except OSError as error:
+        raise CredentialsError(path, f"cannot be read ({error.strerror})", REMEDY_REMOVE) from error
+    except ValueError as error:
+        raise CredentialsError(path, f"is damaged ({error})", REMEDY_REMOVE) from error
+    if account.project_id != credentials.project_id:
+        problem = f"is of project {account.project_id}, not of this directory's {credentials.project_id}"
+        raise CredentialsError(path, problem, f"put the file back that was here, or {REMEDY_REMOVE}")
+    return account
 
 
 def _in_date(not_before_s: int, not_after_s: int, now_s: float) -> bool:

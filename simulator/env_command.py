@@ -36,6 +36,12 @@ def client_environment(running: RunningSimulator) -> dict[str, str]:
         "APNS_KEY_FILE": running.key_file,
         "APNS_KEY_ID": running.key_id,
         "APNS_TEAM_ID": running.team_id,
+        # What Google's own libraries look for, then what ours and others' programs ask for by name.
+        "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
+        "GOOGLE_CLOUD_PROJECT": running.project_id,
+        "GCLOUD_PROJECT": running.project_id,
+        "FCM_PROJECT_ID": running.project_id,
+        "FCM_PROJECT_NUMBER": running.project_number,
     }
     if running.client_certificate_file is not None and running.client_key_file is not None:
         variables["APNS_CERT_FILE"] = running.client_certificate_file

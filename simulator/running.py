@@ -28,7 +28,7 @@ class RunningSimulator(msgspec.Struct, frozen=True, kw_only=True):
 
     URLs have no trailing slash. `ca_file` and `bundle_file` are None for a simulator with a certificate of the user's
     own (`--tls-cert`), whose clients know whom to trust; the client certificate and its key for one that trusts another CA
-    (`--client-ca`). `topic`: one that notifications may be sent to.
+    (`--client-ca`). `topic`: one that notifications may be sent to. `service_account_file`: of the FCM project.
     """
 
     version: str
@@ -51,6 +51,9 @@ class RunningSimulator(msgspec.Struct, frozen=True, kw_only=True):
     client_key_file: str | None
     state_dir: str
     topic: str
+    project_id: str
+    project_number: str
+    service_account_file: str
 
     def line(self) -> str:
         """Return the record as one line of JSON without the newline: the first line on stdout."""

@@ -68,6 +68,7 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         if settings.cleartext_port is not None:
             cleartext_port = await _open(plane, doors, settings.host, settings.cleartext_port, "--cleartext-port", None)
         running = _describe(settings, credentials, own_certificate, port, cleartext_port, control.getsockname()[1])
+        credentials.point_service_account_at(f"{running.url}/token")
         with Announcement(running):
             say(running.line())
             await _serve_control(rig, settings, control, stopping)
@@ -159,6 +160,9 @@ def _describe(
         client_key_file=str(credentials.client_key_file) if settings.client_ca is None else None,
         state_dir=str(credentials.state_dir),
         topic=settings.topic,
+        project_id=credentials.project_id,
+        project_number=credentials.project_number,
+        service_account_file=str(credentials.service_account_file),
     )
 
 

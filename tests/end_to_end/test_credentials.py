@@ -66,7 +66,12 @@ def test_the_directory_and_its_files_are_for_the_owner_only(credentials: Credent
     assert stat.S_IMODE(credentials.state_dir.stat().st_mode) == 0o700
     for path in credentials.state_dir.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    assert set(_contents(credentials)) == {*FILES, "lock", f"AuthKey_{credentials.key_id}.p8"}
+    assert set(_contents(credentials)) == {
+        *FILES,
+        "lock",
+        "service-account.json",
+        f"AuthKey_{credentials.key_id}.p8",
+    }
 
 
 def test_a_second_start_changes_nothing(credentials: Credentials) -> None:
@@ -350,8 +355,8 @@ def test_the_keys_of_the_cas_are_nowhere_in_the_directory(credentials: Credentia
     ]
     keys = [
         serialization.load_pem_private_key(content, None).public_key()
-        for content in _contents(credentials).values()
-        if b"PRIVATE KEY" in content
+        for name, content in _contents(credentials).items()
+        if b"PRIVATE KEY" in content and name != credentials.service_account_file.name
     ]
     assert len(keys) == 3
     assert not any(ca in keys for ca in cas)

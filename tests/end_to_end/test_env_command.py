@@ -46,6 +46,9 @@ def running(tmp_path: Path) -> RunningSimulator:
         client_key_file=str(state_dir / "client.key"),
         state_dir=str(state_dir),
         topic="com.example.app",
+        project_id="pushrig-7k2m4",
+        project_number="123456789012",
+        service_account_file=str(state_dir / "service-account.json"),
     )
 
 
@@ -162,6 +165,11 @@ def test_the_environment_points_common_clients_at_the_simulator(running: Running
         "APNS_KEY_FILE": running.key_file,
         "APNS_KEY_ID": "KEY0000000",
         "APNS_TEAM_ID": "TEAM000000",
+        "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
+        "GOOGLE_CLOUD_PROJECT": "pushrig-7k2m4",
+        "GCLOUD_PROJECT": "pushrig-7k2m4",
+        "FCM_PROJECT_ID": "pushrig-7k2m4",
+        "FCM_PROJECT_NUMBER": "123456789012",
         "APNS_CERT_FILE": running.client_certificate_file,
         "APNS_CERT_KEY_FILE": running.client_key_file,
     }

@@ -37,6 +37,10 @@ def test_it_says_where_it_is_and_whom_to_be(push_simulator: PushSimulator) -> No
     assert (len(push_simulator.team_id), len(push_simulator.key_id)) == (10, 10)
     assert push_simulator.ca_file.read_text() in push_simulator.bundle_file.read_text()
     assert push_simulator.cleartext_port is None
+    account = json.loads(push_simulator.service_account_file.read_bytes())
+    assert account["project_id"] == push_simulator.project_id
+    assert account["token_uri"] == f"{push_simulator.url}/token"
+    assert len(push_simulator.project_number) == 12
     assert push_simulator.environment == "production"
 
 
