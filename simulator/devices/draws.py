@@ -182,10 +182,10 @@ def parse_fates(options: Iterable[str], providers: Iterable[Provider] = (Provide
     return tuple(shares)
 
 
-def require_seed(seed: int, seed_max: int, bits: int) -> None:
-    """Raise `ValueError` when the seed does not fit the `bits` that its token format has for it."""
+def require_seed(seed: int, seed_max: int, explained: str) -> None:
+    """Raise `ValueError` when the token format has no room for the seed. `explained`: what the message says of the bound."""
     if not 0 <= seed <= seed_max:
-        raise ValueError(f"seed must be from 0 to {seed_max} (2**{bits} - 1), not {seed}")
+        raise ValueError(f"seed must be from 0 to {seed_max} ({explained}), not {seed}")
 
 
 def require_index(index: int) -> None:

@@ -155,12 +155,16 @@ def _seal_plain(plain_number: int) -> bytes:
     return fid + _HEAD + tail.translate(_TO_BASE64URL)
 
 
+def _require_seed(seed: int) -> None:
+    require_seed(seed, REGISTRATION_SEED_MAX, "2**32 - 1, for FCM tokens")
+
+
 def seal_registration(sealed: SealedRegistration) -> str:
     """The token, 163 characters. Raises `ValueError` when a field is outside its range."""
     kind, seed, index = sealed
     if kind not in _KINDS:
         raise ValueError(f"kind {kind:#04x} is none of this format; make one with kind_of_registration()")
-    require_seed(seed, REGISTRATION_SEED_MAX, 32)
+    _require_seed(seed)
     require_index(index)
     return _seal_plain(index << 40 | seed << 8 | kind).decode("ascii")
 
@@ -171,7 +175,7 @@ def malformed_registration(seed: int, index: int) -> str:
     Its colon is percent-encoded, as tokens arrive that somebody took for parts of a URL. Raises `ValueError` when a
     field is outside its range.
     """
-    require_seed(seed, REGISTRATION_SEED_MAX, 32)
+    _require_seed(seed)
     require_index(index)
     return _malformed(index << 40 | seed << 8)
 
@@ -287,7 +291,7 @@ class RegistrationPopulation:
     epoch_ms: int = DEFAULT_EPOCH_MS
 
     def __post_init__(self) -> None:
-        require_seed(self.seed, REGISTRATION_SEED_MAX, 32)
+        _require_seed(self.seed)
         require_population(self.count, self.topic, self.epoch_ms)
         require_shares(self.fates, (Provider.FCM,))
         if not 0 <= self.ios_share <= 1:  # Also refuses what is not a number.

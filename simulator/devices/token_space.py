@@ -150,7 +150,7 @@ def seal(sealed: SealedToken) -> str:
     kind, seed, index, instant_s, tag = sealed
     if kind not in _KINDS:
         raise ValueError(f"kind {kind:#06x} is none of this format; make one with kind_of()")
-    require_seed(seed, SEED_MAX, 64)
+    require_seed(seed, SEED_MAX, "2**64 - 1")
     require_index(index)
     if not 0 <= instant_s <= INSTANT_S_MAX:
         raise ValueError(f"instant_s must be from 0 to {INSTANT_S_MAX} (2**32 - 1), not {instant_s}")
@@ -204,7 +204,7 @@ class Population:
     epoch_ms: int = DEFAULT_EPOCH_MS
 
     def __post_init__(self) -> None:
-        require_seed(self.seed, SEED_MAX, 64)
+        require_seed(self.seed, SEED_MAX, "2**64 - 1")
         require_population(self.count, self.topic, self.epoch_ms)
         require_shares(self.fates, (Provider.APNS,))
 

@@ -174,7 +174,7 @@ def test_a_frozen_sample_of_the_format() -> None:
         (VALID._replace(kind=Fate.INVALID_SHAPE.code), "kind 0x08 is none of this format"),
         (VALID._replace(kind=Fate.EXPIRED.code), "kind 0x02 is none of this format"),
         (VALID._replace(seed=-1), "seed must be from 0 to 4294967295"),
-        (VALID._replace(seed=2**32), r"seed must be from 0 to 4294967295 \(2\*\*32 - 1\), not 4294967296"),
+        (VALID._replace(seed=2**32), r"4294967295 \(2\*\*32 - 1, for FCM tokens\), not 4294967296"),
         (VALID._replace(index=-1), "index must be from 0"),
         (VALID._replace(index=2**40), "index must be from 0 to 1099511627775"),
     ],
