@@ -11,6 +11,7 @@ from simulator.counters import Counters
 from simulator.credentials import Credentials
 from simulator.journal import Journal
 from simulator.ledger import Ledger
+from simulator.rates.rate_limits import RateLimits
 from simulator.registry import Registry
 from simulator.rig import REGISTRATION_SEED, Registrations, Rig
 from simulator.settings import ServeSettings
@@ -20,6 +21,7 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
     """The state of a simulator that has not heard of anybody yet. Raises CredentialsError for a damaged key file."""
     clock = Clock(time.time)
     registry = Registry()
+    rates = RateLimits.of(settings.rates)
     apns = ApnsState(
         overlay=registry,
         clock_offset_s=lambda: clock.offset_s,
@@ -28,6 +30,7 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         update_interval_s=settings.provider_token_update_interval_s,
         update_scope=UpdateScope(settings.provider_token_update_scope),
         penalty_rules=PenaltyRules() if settings.penalty == "on" else None,
+        device_rate=None if rates.apns_device is None else rates.apns_device.refuses,
         epoch_ms=settings.epoch_ms,
     )
     apns.add_key(ProviderKey(credentials.team_id, credentials.key_id, credentials.public_key()))

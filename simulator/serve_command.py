@@ -33,6 +33,7 @@ def serve(
     epoch_ms: Annotated[int | None, option("epoch_ms")] = None,
     journal_entries_max: Annotated[int | None, option("journal_entries_max")] = None,
     limits: Annotated[list[str] | None, option("limits")] = None,
+    rates: Annotated[str | None, option("rates")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -53,6 +54,8 @@ def serve(
       pushrig serve --unknown-tokens reject --topic com.example.app --penalty on
 
       pushrig serve --config rig.toml --environment sandbox
+
+      pushrig serve --limits off
 
       pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 

@@ -7,7 +7,6 @@ overrides the defaults.
 
 import difflib
 import ipaddress
-import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,10 @@ import msgspec
 
 from simulator.errors import SettingsError
 from simulator.limits import LIMITS, Limits
+from simulator.rates.rates import REAL, Rates
+from simulator.rates.rates_file import NAMED_RATES, rates_of
 from simulator.state_directory import default_state_dir
+from simulator.toml_file import read_toml
 
 SEED_MAX = 2**64 - 1
 EPOCH_MS_DEFAULT = 1_735_689_600_000  # 2025-01-01T00:00:00Z
@@ -35,9 +37,14 @@ EXPECTS_HOST = "an address or host name of this machine"
 EXPECTS_PEM = "the path of a PEM file"
 
 
-def _row(description: str, expects: str, flag: str | None = None) -> msgspec.Meta:
-    """A field's help text; what the message "… will not do; give …" ends with; its flag where the name gives another."""
-    return msgspec.Meta(description=description, extra={"expects": expects, "flag": flag})
+def _row(description: str, expects: str, flag: str | None = None, default_shown: str | None = None) -> msgspec.Meta:
+    """A field's help text; what the message "… will not do; give …" ends with.
+
+    `flag`: where the name gives another. `default_shown`: how the user writes a default that is neither text nor number.
+    """
+    return msgspec.Meta(
+        description=description, extra={"expects": expects, "flag": flag, "default_shown": default_shown}
+    )
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +153,15 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--limit",
         ),
     ] = Limits()
+    rates: Annotated[
+        Rates,
+        _row(
+            "What the providers take: real, the rates they publish; off; or FILE, which gives others by name.",
+            "real, off, or the path of a TOML file with names from the list under Rates in docs/settings.md",
+            flag="--limits",
+            default_shown="real",
+        ),
+    ] = REAL
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(
@@ -164,20 +180,15 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Option:
     """One field of the settings as a user meets it. `name`: key in the file. `flag`: on the command line.
 
-    `default` is None where the option is off, or found out, unless given.
+    `default_shown`: the default as help and documentation print it; empty where the description speaks of it.
     """
 
     name: str
     flag: str
     description: str
     expects: str
-    default: object
+    default_shown: str
     annotation: object
-
-    @property
-    def default_shown(self) -> str:
-        """The default as help and documentation print it; empty where the description speaks of it."""
-        return str(self.default) if isinstance(self.default, str | int) else ""
 
 
 def _options() -> dict[str, Option]:
@@ -189,7 +200,8 @@ def _options() -> dict[str, Option]:
             flag=row.extra["flag"] or "--" + field.name.replace("_", "-"),
             description=row.description,
             expects=row.extra["expects"],
-            default=None if field.default is msgspec.NODEFAULT else field.default,
+            default_shown=row.extra["default_shown"]
+            or (str(field.default) if isinstance(field.default, str | int) else ""),
             annotation=field.type,
         )
     return options
@@ -237,6 +249,9 @@ def merge(flags: Mapping[str, object], config_file: Path | None = None) -> Serve
             values[name] = _limits(from_file.get(name, {}), labels[name], given.get(name, []))
             continue
         base = config_file.parent if config_file is not None and name not in given else Path()
+        if name == "rates":
+            values[name] = rates_of(value, labels[name], OPTIONS[name].expects, base)
+            continue
         values[name] = _convert(OPTIONS[name], labels[name], value, base)
     settings = ServeSettings(**cast("dict[str, Any]", values))
     _check_together(settings, labels)
@@ -245,12 +260,7 @@ def merge(flags: Mapping[str, object], config_file: Path | None = None) -> Serve
 
 def _read_file(config_file: Path) -> dict[str, object]:
     label = f"--config {config_file}"
-    try:
-        content: dict[str, object] = tomllib.loads(config_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError("--config", str(config_file), f"give a file to read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, not UTF-8, an endless number; arrays too deep
-        raise SettingsError("--config", str(config_file), f"give a file in TOML ({error})") from error
+    content = read_toml(config_file, "--config")
     for name in content:
         if name not in OPTIONS:
             close = difflib.get_close_matches(name.replace("-", "_"), OPTIONS, n=1)
@@ -279,7 +289,8 @@ def _limits(table: object, table_label: str, flags: object) -> Limits:
     """Return the limits from the file's table and the flags' `NAME=VALUE`, which override it one by one."""
     row = OPTIONS["limits"]
     if not isinstance(table, dict):
-        raise SettingsError(table_label, str(table), "give a table [limits] of names and numbers")
+        remedy = "give a table [limits] of names and numbers; what --limits takes goes under rates"
+        raise SettingsError(table_label, str(table), remedy)
     if not isinstance(flags, list | tuple):
         raise SettingsError(row.flag, str(flags), f"give {row.expects}")
     named: list[tuple[str, str, object]] = [(table_label, name, value) for name, value in table.items()]
@@ -287,7 +298,7 @@ def _limits(table: object, table_label: str, flags: object) -> Limits:
     values: dict[str, int | float] = {}
     for label, name, value in named:
         if name not in LIMITS:
-            close = difflib.get_close_matches(name, LIMITS, n=1)
+            close = [f"--limits {name}"] if name in NAMED_RATES else difflib.get_close_matches(name, LIMITS, n=1)
             remedy = f"did you mean {close[0]}?" if close else "the names are under Limits in docs/settings.md"
             raise SettingsError(label, name, f"there is no such limit; {remedy} Give {row.expects}")
         try:

@@ -15,6 +15,7 @@ COUNT_MAX = 10_000_000
 PERIOD_S_MIN = 0.01  # With `COUNT_MAX` a nanosecond for each: the unit that buckets count in.
 PERIOD_S_MAX = 2_678_400  # A month.
 CONCURRENT_MAX = 100_000
+DELIVERIES_PER_S_MAX = 1_000_000_000
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX)]
 _Period = Annotated[float, msgspec.Meta(ge=PERIOD_S_MIN, le=PERIOD_S_MAX)]
@@ -44,7 +45,7 @@ class FanoutRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`concurrent` fan-outs at a time, which share `deliveries_per_s` evenly."""
 
     concurrent: Annotated[int, msgspec.Meta(ge=1, le=CONCURRENT_MAX)]
-    deliveries_per_s: Annotated[float, msgspec.Meta(ge=1, le=1_000_000_000)]
+    deliveries_per_s: Annotated[float, msgspec.Meta(ge=1, le=DELIVERIES_PER_S_MAX)]
 
 
 def _row(description: str, source: str) -> msgspec.Meta:

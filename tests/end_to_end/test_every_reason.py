@@ -105,6 +105,7 @@ BY_AIOAPNS: Mapping[str, Provocation] = {
     "MissingDeviceToken": _aioapns({"device_token": ""}),
     "PayloadTooLarge": _aioapns({"message": {"aps": {"alert": "x" * 4_096}}}),
     "TooManyProviderTokenUpdates": _two_clients_of_one_key,
+    "TooManyRequests": _aioapns({"device_token": "ab" * 32}, {"device_token": "AB" * 32}),
     "TopicDisallowed": _aioapns({"apns_topic": "com.example.other"}),
     "Unregistered": _aioapns({"fate": "unregistered"}),
 }
@@ -149,12 +150,12 @@ BY_NOBODY = {
     "IdleTimeout": "idle connections are kept",
     "InternalServerError": "the condition of the service cannot be set from outside yet",
     "ServiceUnavailable": "as InternalServerError",
-    "TooManyRequests": "no rate of one device is too much yet; Apple gives no figure",
 }
 
 # Which simulator a row needs; the others do with any.
 OPTIONS = {
     "TooManyProviderTokenUpdates": "restricted",
+    "TooManyRequests": "rated",
     "TopicDisallowed": "restricted",
     "UnrelatedKeyIdInToken": "lenient",
 }
@@ -162,14 +163,19 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def simulators(
-    push_simulator_factory: PushSimulatorFactory, push_simulator_process: PushSimulator
+    push_simulator_factory: PushSimulatorFactory,
+    push_simulator_process: PushSimulator,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Mapping[str, PushSimulator]]:
     """By the names in `OPTIONS`; `any` is the session's."""
+    rates_file = tmp_path_factory.mktemp("rates") / "rates.toml"
+    rates_file.write_text("[apns_device]\ncount = 1\nper_s = 3600\n")
     with (
         push_simulator_factory("--topic", "com.example.app", "--provider-token-update-scope", "key") as restricted,
         push_simulator_factory("--auth", "lenient") as lenient,
+        push_simulator_factory("--limits", str(rates_file)) as rated,
     ):
-        yield {"any": push_simulator_process, "restricted": restricted, "lenient": lenient}
+        yield {"any": push_simulator_process, "restricted": restricted, "lenient": lenient, "rated": rated}
 
 
 @pytest.mark.parametrize("reason", [*BY_AIOAPNS, *BY_H2])

@@ -214,6 +214,7 @@ SPOILED: Mapping[str, str] = {
     "epoch_ms": "1.5",
     "journal_entries_max": "100001",
     "limits": "pings_max=0",
+    "rates": "/nowhere/rates.toml",
     "stop_with_stdin": "yes",
 }
 

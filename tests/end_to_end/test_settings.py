@@ -43,6 +43,7 @@ def test_limits_of_flags_override_those_of_the_file_one_by_one(tmp_path: Path) -
     ("text", "named"),
     [
         ("limits = 1", "table"),
+        ('limits = "off"', "under rates"),
         ("[limits]\npings = 1", "did you mean pings_max"),
         ("[limits]\npings_max = 0", "pings_max=0"),
         ('[limits]\npings_max = "1"', "pings_max=1"),
@@ -114,6 +115,12 @@ SPOILED: list[tuple[str, object]] = [
     ("limits", ["idle_timeout_s=nan"]),
     ("limits", ["idle_timeout_s=inf"]),
     ("limits", ["=1"]),
+    ("rates", ""),
+    ("rates", 1),
+    ("rates", "Real"),
+    ("rates", "a\0b"),
+    ("rates", "~no-such-user-here/x"),
+    ("rates", "/nowhere/rates.toml"),
     ("stop_with_stdin", "yes"),
 ]
 

@@ -29,6 +29,7 @@ from simulator.devices.token_space import Environment
 from simulator.errors import CredentialsError, NotRunningError, SettingsError
 from simulator.journal import Journal
 from simulator.ledger import Ledger
+from simulator.rates.rates import RATES, Rates
 from simulator.rig import Rig
 from simulator.running import RUNNING_FILE_NAME, read_running
 from simulator.settings import OPTIONS, ServeSettings, merge
@@ -271,6 +272,18 @@ def check_settings(given: FileContent) -> None:
             assert error.remedy
 
 
+def check_rates(given: FileContent) -> None:
+    """Rates or a SettingsError that says where and what to do."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "rates.toml"
+        path.write_bytes(_bytes(given.content))
+        try:
+            assert isinstance(merge({"rates": str(path)}).rates, Rates)
+        except SettingsError as error:
+            assert str(path) in str(error)
+            assert error.remedy
+
+
 def check_running(given: FileContent) -> None:
     """Damaged, left over, or that of a simulator: told apart by the type of the error."""
     with tempfile.TemporaryDirectory() as directory:
@@ -292,6 +305,13 @@ _tomls = st.one_of(
     ),
     _values,
 )
+_rate_keys = st.sampled_from(["count", "per_s", "burst", "concurrent", "deliveries_per_s"])
+_rate_tables = st.lists(st.tuples(_rate_keys, _toml_values), max_size=3).map(
+    lambda pairs: "{" + ", ".join(f"{key} = {value}" for key, value in pairs) + "}"
+)
+_rate_tomls = st.lists(
+    st.tuples(st.sampled_from(sorted(RATES)) | _values, _rate_tables | _toml_values), max_size=3
+).map(lambda pairs: "\n".join(f"{name} = {value}" for name, value in pairs))
 _records = st.one_of(
     _values,
     st.sampled_from(["[" * 5_000, '{"version":"\xff"}', '{"pid":' + "9" * 5_000 + "}", '{"port":1e999}', "null", ""]),
@@ -330,6 +350,14 @@ SIMULATOR_DOORS = [
         record=FileContent,
         inputs=st.builds(FileContent, _tomls),
         check=check_settings,
+        examples=50,
+        corpus=DOORS_CORPUS,
+    ),
+    Property(
+        name="rates-file",
+        record=FileContent,
+        inputs=st.builds(FileContent, _rate_tomls),
+        check=check_rates,
         examples=50,
         corpus=DOORS_CORPUS,
     ),
