@@ -154,6 +154,14 @@ class Cause(Enum):
         "entity-not-found", 404, "NOT_FOUND", None,
         "Requested entity was not found.", None, "B10; the text is Google's general one, unconfirmed",
     )  # fmt: skip
+    SUBSCRIPTION_QUOTA = (
+        "subscription-quota", 429, "RESOURCE_EXHAUSTED", None,
+        "Resource has been exhausted (e.g. check quota).", None, "B5; the text is Google's general one, unconfirmed",
+    )  # fmt: skip
+    TOO_MANY_TOPICS = (
+        "too-many-topics", 400, "FAILED_PRECONDITION", None,
+        "The registration is subscribed to as many topics as it may be.", None, "D6; status and text are our choice",
+    )  # fmt: skip
 
     def __init__(
         self,
