@@ -1,8 +1,8 @@
 """Access tokens of Google: who calls, with which scopes, and until when. Pure rules; chance and the clock come in.
 
-Two kinds pass as bearer (B8). Those of the token endpoint, `ya29.…`, are sealed: caller, scopes and expiry stand in them,
-encrypted under a key of the state directory, so that nothing is stored and any simulator on that directory reads them.
-And JSON Web Tokens that the service account signed itself.
+Two kinds pass as bearer (B8). Those of the token endpoint, `ya29.…`, are sealed: scopes and expiry stand in them, encrypted
+under a key that comes of the account's, so that nothing is stored and any simulator on the same state directory reads
+them. And JSON Web Tokens that the service account signed itself.
 
 Ages. The simulator issued the sealed ones and dated them by its own clock, which expires them. A self-signed one comes
 from outside and is dated as a provider token is: it ages in real time until first sight, by the simulator's clock from
@@ -85,7 +85,6 @@ ANYONE: Final = Grant("", SEND_SCOPES, float("-inf"), float("inf"), may_send=Tru
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
-    caller: str
     scope: str
     expires_at_s: float
 
@@ -123,9 +122,9 @@ class AccessTokens:
                 return grant
         return self._examined(authorization, now_s)
 
-    def mint(self, caller: str, scope: str, now_s: float) -> str:
-        """A new access token, good for LIFE_S_MAX from now on. `scope`: as asked for, separated by spaces."""
-        content = msgspec.msgpack.encode(_Sealed(caller, scope, now_s + LIFE_S_MAX))
+    def mint(self, scope: str, now_s: float) -> str:
+        """A new access token of the account, good for LIFE_S_MAX. `scope`: scopes as asked for, separated by spaces."""
+        content = msgspec.msgpack.encode(_Sealed(scope, now_s + LIFE_S_MAX))
         nonce = self.random_bytes(_NONCE_BYTES)
         sealed = nonce + self._sealing_cipher().encrypt(nonce, content, _FORMAT)
         return (_PREFIX + urlsafe_b64encode(sealed).rstrip(b"=")).decode()
@@ -173,7 +172,7 @@ class AccessTokens:
         except InvalidTag:
             return None
         told = msgspec.msgpack.decode(content, type=_Sealed)
-        return _grant(told.caller, frozenset(told.scope.split()), float("-inf"), told.expires_at_s)
+        return self._grant(frozenset(told.scope.split()), float("-inf"), told.expires_at_s)
 
     def _self_signed(self, text: bytes, now_s: float) -> Grant | None:
         """The grant of a token that the account signed itself (B8); None when anything but its times is wrong with it."""
@@ -187,7 +186,11 @@ class AccessTokens:
         offset_s = self.clock_offset_s()
         earliest_s = times[0] - SKEW_S_MAX + offset_s
         valid_from_s = earliest_s if now_s < earliest_s else float("-inf")
-        return _grant(self.account.client_email, scopes, valid_from_s, times[1] + offset_s)
+        return self._grant(scopes, valid_from_s, times[1] + offset_s)
+
+    def _grant(self, scopes: frozenset[str], valid_from_s: float, expires_at_s: float) -> Grant:
+        may_send = not SEND_SCOPES.isdisjoint(scopes)
+        return Grant(self.account.client_email, scopes, valid_from_s, expires_at_s, may_send)
 
     def _speaks_for_account(self, claims: Mapping[str, object]) -> bool:
         return claims.get("iss") == claims.get("sub") == self.account.client_email
@@ -236,7 +239,3 @@ def _scopes_of(token: JsonWebToken) -> frozenset[str] | None:
     if scope is None:
         return SEND_SCOPES if token.claims.get("aud") == SELF_SIGNED_AUDIENCE else None
     return frozenset(scope.split()) if isinstance(scope, str) else None
-
-
-def _grant(caller: str, scopes: frozenset[str], valid_from_s: float, expires_at_s: float) -> Grant:
-    return Grant(caller, scopes, valid_from_s, expires_at_s, may_send=not SEND_SCOPES.isdisjoint(scopes))

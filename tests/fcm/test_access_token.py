@@ -46,7 +46,7 @@ def bearer(text: str | bytes) -> bytes:
 
 
 def minted(access: AccessTokens, scope: str = MESSAGING) -> bytes:
-    return bearer(access.mint(EMAIL, scope, NOW_S))
+    return bearer(access.mint(scope, NOW_S))
 
 
 def judged_self_signed(token: bytes) -> Grant | Fault:
@@ -63,7 +63,7 @@ def test_a_minted_token_grants_what_it_was_minted_for() -> None:
 
 def test_a_minted_token_looks_like_googles_and_differs_from_the_next() -> None:
     access = access_tokens()
-    texts = {access.mint(EMAIL, MESSAGING, NOW_S) for _ in range(3)}
+    texts = {access.mint(MESSAGING, NOW_S) for _ in range(3)}
     assert len(texts) == 3
     assert all(text.startswith("ya29.") and len(text) < 500 for text in texts)
     assert not any(EMAIL in text for text in texts)
@@ -103,7 +103,7 @@ def test_bad_credentials(value: bytes) -> None:
 
 def test_the_three_texts_and_their_details() -> None:
     access = access_tokens()
-    expired = bearer(access.mint(EMAIL, MESSAGING, NOW_S - LIFE_S_MAX))
+    expired = bearer(access.mint(MESSAGING, NOW_S - LIFE_S_MAX))
     told = []
     for value in (None, b"Bearer x", expired):
         found = access.grant_of(value, NOW_S)
@@ -120,7 +120,7 @@ def test_the_three_texts_and_their_details() -> None:
 @pytest.mark.parametrize("scheme", [b"Bearer ", b"bearer ", b"BEARER  "])
 def test_the_scheme_is_read_in_any_case(scheme: bytes) -> None:
     access = access_tokens()
-    assert isinstance(access.grant_of(scheme + access.mint(EMAIL, MESSAGING, NOW_S).encode(), NOW_S), Grant)
+    assert isinstance(access.grant_of(scheme + access.mint(MESSAGING, NOW_S).encode(), NOW_S), Grant)
 
 
 def test_a_minted_token_expires_by_the_clock_of_the_simulator() -> None:
@@ -142,7 +142,7 @@ def test_another_simulator_on_the_state_directory_reads_it_and_one_on_another_do
 @given(st.data())
 def test_a_changed_character_makes_a_minted_token_invalid(data: st.DataObject) -> None:
     access = access_tokens()
-    token = access.mint(EMAIL, MESSAGING, NOW_S)
+    token = access.mint(MESSAGING, NOW_S)
     at = data.draw(st.integers(0, len(token) - 1))
     character = data.draw(st.characters(min_codepoint=33, max_codepoint=126).filter(lambda c: c != token[at]))
     assert access.grant_of(bearer(token[:at] + character + token[at + 1 :]), NOW_S) is CREDENTIAL_INVALID
