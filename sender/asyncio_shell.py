@@ -103,6 +103,7 @@ class AsyncioRun:
         self._on_progress = on_progress
         self._run: Run
         self._done: asyncio.Future[None]
+        self._work_came: asyncio.Event  # there is something to send: connections are worth opening
         self._store_thread: ThreadPoolExecutor
 
     @property
@@ -117,6 +118,7 @@ class AsyncioRun:
         """
         self.loop = asyncio.get_running_loop()
         self._done = self.loop.create_future()
+        self._work_came = asyncio.Event()
         now_s = self.now()
         self._run = Run(self.delivery, self.endpoint, self.pool, Pacer(self._rate_per_s, now_s), now_s)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as self._store_thread:
@@ -142,7 +144,8 @@ class AsyncioRun:
         seat = Seat(self._run)
         while True:
             if self._run.idle:
-                await asyncio.sleep(TICK_S)
+                self._work_came.clear()
+                await self._work_came.wait()
                 continue
             await asyncio.sleep(seat.pause_s(self._draw()))
             try:
@@ -183,7 +186,12 @@ class AsyncioRun:
                 for protocol in list(self.protocols):
                     protocol.transport.abort()
             self._exchange(self._run.exchange_at_tick(now_s))
+            self._tell_of_work()
             self._on_progress()
+
+    def _tell_of_work(self) -> None:
+        if not self._run.idle:
+            self._work_came.set()
 
     # The store.
 
@@ -208,6 +216,7 @@ class AsyncioRun:
             return
         now_s = self.now()
         self._run.exchanged(result(), now_s)
+        self._tell_of_work()
         for protocol in list(self.protocols):
             self.pump(protocol, now_s)
         if self._run.end_if_done():

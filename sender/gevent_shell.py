@@ -256,6 +256,7 @@ class GeventRun:
         self._on_progress = on_progress
         self._greenlets: list[gevent.Greenlet] = []
         self._ended = gevent.event.Event()
+        self._work_came = gevent.event.Event()  # there is something to send: connections are worth opening
         self._error: BaseException | None = None
 
     @property
@@ -318,7 +319,8 @@ class GeventRun:
         seat = Seat(self.core)
         while True:
             if self.core.idle:
-                gevent.sleep(TICK_S)
+                self._work_came.clear()
+                self._work_came.wait()
                 continue
             gevent.sleep(seat.pause_s(self._draw()))
             try:
@@ -348,7 +350,12 @@ class GeventRun:
                 for connection in list(self.connections):
                     connection.abort()
             self._exchange(self.core.exchange_at_tick(now_s))
+            self._tell_of_work()
             self._on_progress()
+
+    def _tell_of_work(self) -> None:
+        if not self.core.idle:
+            self._work_came.set()
 
     # The source.
 
@@ -367,6 +374,7 @@ class GeventRun:
                 return
             now_s = self.now()
             self.core.exchanged(exchange, now_s)
+            self._tell_of_work()
             for connection in list(self.connections):
                 connection.pump(now_s)
             if self.core.end_if_done():

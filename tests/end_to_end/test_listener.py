@@ -27,6 +27,18 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     return load_or_create(tmp_path_factory.mktemp("listener") / "state", time.time(), {})
 
 
+def test_answers_do_not_wait_for_the_client_to_acknowledge_those_before(credentials: Credentials) -> None:
+    async def test() -> None:
+        async with listening(credentials) as (plane, port, _), connected(credentials, port) as client:
+            await client.push()
+            (connection,) = plane.open
+            assert connection._transport is not None
+            accepted = connection._transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(test)
+
+
 # Client certificates
 
 

@@ -5,9 +5,11 @@ import asyncio
 import random
 import ssl
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,11 +23,15 @@ from sender.reaction import RetryPolicy
 from sender.store.records import Exchange, Outcome
 from simulator.devices.token_space import Population, parse_fates
 
+if TYPE_CHECKING:
+    from sender.asyncio_shell import AsyncioRun
+
 TOPIC = "com.example.app"
 
 
 class Task(msgspec.Struct, kw_only=True):
-    """`ranges`: how often the devices are sent to, one after another over the same connections (gevent only)."""
+    """`ranges`: how often the devices are sent to, one after another over the same connections (gevent only). `tick_s`: of the
+    shell, None for its own."""
 
     shell: str
     url: str
@@ -43,6 +49,7 @@ class Task(msgspec.Struct, kw_only=True):
     streams_max: int = 1_000
     source_fails: bool = False
     patched: bool = False
+    tick_s: float | None = None
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -64,6 +71,25 @@ class FailingSource(PopulationSource):
         if outcomes:
             raise RuntimeError("the source is broken")
         return super().exchange(outcomes, want, now_ms)
+
+
+class LateSource(PopulationSource):
+    """Gives nothing out before `late` is set, so that connections find no work at first."""
+
+    late: threading.Event
+
+    def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
+        self.late.wait()
+        return super().exchange(outcomes, want, now_ms)
+
+
+async def _run_asyncio(run: "AsyncioRun", source: PopulationSource) -> None:
+    running = asyncio.create_task(run.run())
+    for _ in range(10):  # turns of the event loop: the tasks of the connections have looked
+        await asyncio.sleep(0)
+    if isinstance(source, LateSource):
+        source.late.set()
+    await running
 
 
 def main(task: Task) -> Result:
@@ -90,7 +116,14 @@ def main(task: Task) -> Result:
         policy=RetryPolicy(attempts_max=50, base_s=0.01, pause_max_s=0.02),
     )
     population = Population(7, task.devices, TOPIC, fates=parse_fates(task.fates))
-    source = (FailingSource if task.source_fails else PopulationSource)(population)
+    source: PopulationSource
+    if task.source_fails:
+        source = FailingSource(population)
+    elif task.tick_s is not None and task.shell == "asyncio":
+        source = LateSource(population)
+        source.late = threading.Event()
+    else:
+        source = PopulationSource(population)
     pool = PoolOptions(
         connections=task.connections,
         settings_timeout_s=task.settings_timeout_s,
@@ -103,14 +136,20 @@ def main(task: Task) -> Result:
     error: str | None = None
     try:
         if task.shell == "asyncio":
+            from sender import asyncio_shell
             from sender.asyncio_shell import AsyncioRun
 
-            asyncio.run(AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw).run())
+            if task.tick_s is not None:
+                asyncio_shell.TICK_S = task.tick_s
+            asyncio.run(_run_asyncio(AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw), source))
         else:
             import gevent.socket
 
+            from sender import gevent_shell
             from sender.gevent_shell import GeventRun
 
+            if task.tick_s is not None:
+                vars(gevent_shell)["TICK_S"] = task.tick_s
             wait_write = gevent.socket.wait_write
 
             def counting(descriptor: int) -> None:
@@ -120,6 +159,7 @@ def main(task: Task) -> Result:
             gevent.socket.wait_write = counting
             run = GeventRun(delivery, source, endpoint, tls, pool, draw=draw)
             run.open()
+            gevent.sleep(0)  # the greenlets of the connections look once before there is work
             for _ in range(task.ranges):
                 source.take_on(0, task.devices)
                 run.send()

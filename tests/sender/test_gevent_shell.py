@@ -70,6 +70,12 @@ def test_every_device_gets_its_answer_over_tls(rig: RigProcess, patched: bool) -
     assert (ledger.accepted_once, ledger.accepted_more, ledger.never) == (result.accepted, 0, 0)
 
 
+@BOTH_SHELLS
+def test_connections_are_opened_when_work_comes_and_not_at_the_next_tick(rig: RigProcess, shell: str) -> None:
+    result = run(task_for(rig, shell=shell, fates=[], tick_s=24 * 3600.0))
+    assert result.accepted == 3_000
+
+
 def test_several_runs_keep_the_connections(rig: RigProcess) -> None:
     control = ControlClient(rig.running.control_url)
     control.reset()
