@@ -12,12 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from sender.store.records import DeviceRow
-from simulator.devices.token_space import Population
+from simulator.devices.draws import Devices
 
 PEOPLE_MAX = 512
 POOLS_CACHED_MAX = 4  # Pools of people kept for the seeds last used, some 3 MB each.
-
-PROVIDER = "apns"
 
 
 class Attributes(NamedTuple):
@@ -89,23 +87,25 @@ def people_of(seed: int) -> People:
     return People(tuple(attributes), tuple(encode(person._asdict()) for person in attributes))
 
 
-def rows(population: Population, start: int = 0, stop: int | None = None) -> Iterator[DeviceRow]:
+def rows(population: Devices, start: int = 0, stop: int | None = None) -> Iterator[DeviceRow]:
     """The device rows from index `start` to before `stop` (default: all), attributes as encoded JSON objects.
 
     Raises `ValueError` when the range leaves the population.
     """
     encoded = people_of(population.seed).encoded
     topic, people, new = population.topic, len(encoded), tuple.__new__
-    for token, registered_at_ms, _, person in population.mint_range(start, stop):
-        yield new(DeviceRow, (token, PROVIDER, topic, registered_at_ms, encoded[person % people]))
+    minted, providers = population.mint_range(start, stop), population.providers(start, stop)
+    for (token, registered_at_ms, _, person), provider in zip(minted, providers, strict=True):
+        yield new(DeviceRow, (token, provider.value, topic, registered_at_ms, encoded[person % people]))
 
 
-def cells(population: Population, start: int = 0, stop: int | None = None) -> Iterator[tuple[str | int, ...]]:
+def cells(population: Devices, start: int = 0, stop: int | None = None) -> Iterator[tuple[str | int, ...]]:
     """The same rows flat, for tables: the columns of `COLUMNS`. Raises as `rows` does."""
     attributes = people_of(population.seed).attributes
     topic, people = population.topic, len(attributes)
-    for token, registered_at_ms, _, person in population.mint_range(start, stop):
-        yield (token, PROVIDER, topic, registered_at_ms, *attributes[person % people])
+    minted, providers = population.mint_range(start, stop), population.providers(start, stop)
+    for (token, registered_at_ms, _, person), provider in zip(minted, providers, strict=True):
+        yield (token, provider.value, topic, registered_at_ms, *attributes[person % people])
 
 
 COLUMNS = (*DeviceRow._fields[:4], *Attributes._fields)

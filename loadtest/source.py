@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sender.store.records import Due, Exchange, Outcome, State
-from simulator.devices.token_space import Population
+from simulator.devices.draws import Devices
 
 # So many notifications wait for their time at most; then no further token is minted until some of them are sent again.
 WAITING_MAX = 65_536
@@ -24,7 +24,7 @@ class PopulationSource:
 
     def __init__(
         self,
-        population: Population,
+        population: Devices,
         start: int = 0,
         stop: int | None = None,
         *,

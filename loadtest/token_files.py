@@ -21,7 +21,7 @@ from loadtest.population import COLUMNS, cells, rows
 from sender.store.device_store import DeviceStore
 from sender.store.errors import StoreError
 from sender.store.records import DeviceRow
-from simulator.devices.token_space import Population
+from simulator.devices.draws import Devices
 
 SQLITE_COMPANIONS = ("-journal", "-wal", "-shm")  # What SQLite keeps beside a database while it is open.
 ROWS_PER_WRITE_MAX = 4_096  # Rows held in memory at once, and between two reports of progress.
@@ -105,7 +105,7 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def write_csv(file: TextIO, population: Population, start: int, stop: int, progress: Progress) -> None:
+def write_csv(file: TextIO, population: Devices, start: int, stop: int, progress: Progress) -> None:
     """Write a header and one line for each device. `file` must have been opened with `newline=""`."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -116,7 +116,7 @@ def write_csv(file: TextIO, population: Population, start: int, stop: int, progr
         progress(done)
 
 
-def write_jsonl(file: BinaryIO, population: Population, start: int, stop: int, progress: Progress) -> None:
+def write_jsonl(file: BinaryIO, population: Devices, start: int, stop: int, progress: Progress) -> None:
     """Write one JSON object a line for each device, its attributes as an object inside."""
     encode_lines, devices, done = msgspec.json.Encoder().encode_lines, rows(population, start, stop), 0
     while chunk := [_line(device) for device in islice(devices, ROWS_PER_WRITE_MAX)]:
@@ -130,7 +130,7 @@ def _line(device: DeviceRow) -> _Line:
     return _Line(device.token, device.provider, device.topic, device.registered_at_ms, msgspec.Raw(device.attributes))
 
 
-def write_store(path: Path, population: Population, start: int, stop: int, progress: Progress) -> None:
+def write_store(path: Path, population: Devices, start: int, stop: int, progress: Progress) -> None:
     """Import the devices into a new device store at `path`. Raises `OSError` when the disk does not take it."""
     try:
         with DeviceStore.open(path, create=True) as store:
@@ -140,7 +140,7 @@ def write_store(path: Path, population: Population, start: int, stop: int, progr
 
 
 def write_file(
-    path: Path, file_format: FileFormat, population: Population, start: int, stop: int, progress: Progress
+    path: Path, file_format: FileFormat, population: Devices, start: int, stop: int, progress: Progress
 ) -> None:
     """Write the devices from `start` to before `stop` to the new file `path`.
 

@@ -14,7 +14,11 @@ import msgspec
 import typer
 
 from loadtest.token_files import OutputRefusedError, Progress, format_of, replacing, write_file, write_jsonl
-from simulator.devices.token_space import COUNT_MAX, DEFAULT_EPOCH_MS, Environment, Population, parse_fates
+from simulator.devices.draws import COUNT_MAX, DEFAULT_EPOCH_MS, Devices, FateShares, parse_fates
+from simulator.devices.fates import Provider
+from simulator.devices.mixed_population import FCM_SHARE_DEFAULT, MixedPopulation
+from simulator.devices.registration_space import RegistrationPopulation
+from simulator.devices.token_space import Environment, Population
 
 EXIT_WRITE_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -22,10 +26,19 @@ PROGRESS_ROWS_MIN = 50_000  # Below this the work is done before a bar could be 
 STDOUT = "-"
 
 
-class Provider(StrEnum):
-    """Providers whose tokens can be minted."""
+class ProviderName(StrEnum):
+    """Whose tokens can be minted."""
 
     APNS = "apns"
+    FCM = "fcm"
+    BOTH = "both"
+
+
+PROVIDERS = {
+    ProviderName.APNS: (Provider.APNS,),
+    ProviderName.FCM: (Provider.FCM,),
+    ProviderName.BOTH: (Provider.APNS, Provider.FCM),
+}
 
 
 class EnvironmentName(StrEnum):
@@ -36,16 +49,21 @@ class EnvironmentName(StrEnum):
 
 
 class TokensSummary(msgspec.Struct):
-    """What `--json` prints. `fates`: devices by fate, active included; `size_bytes`: of the file."""
+    """What `--json` prints.
+
+    `providers`, `fates`: devices by provider and by fate, active included. `environment`: of APNs tokens, null where there
+    are none. `size_bytes`: of the file.
+    """
 
     out: str
     provider: str
     topic: str
-    environment: str
+    environment: str | None
     seed: int
     start_index: int
     count: int
     epoch_ms: int
+    providers: dict[str, int]
     fates: dict[str, int]
     elapsed_s: float
     rate_per_s: float
@@ -59,19 +77,33 @@ def tokens(
         str,
         typer.Option(help="File to write: .db (device store), .csv or .jsonl; - writes JSON lines to stdout."),
     ],
-    provider: Annotated[Provider, typer.Option(help="Whose tokens to mint.")] = Provider.APNS,
+    provider: Annotated[
+        ProviderName, typer.Option(help="Whose tokens to mint; both mixes them in one population.")
+    ] = ProviderName.APNS,
+    fcm_share: Annotated[
+        float, typer.Option(help="With --provider both: share (0 to 1) of devices whose token is FCM's.")
+    ] = FCM_SHARE_DEFAULT,
+    ios: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Share (0 to 1) of FCM registrations that sit on an APNs token."),
+    ] = 0.0,
     seed: Annotated[
-        int, typer.Option(help="Names the population, 0 to 2^64-1: the same seed mints the same devices.")
+        int,
+        typer.Option(
+            help="Names the population, 0 to 2^64-1, with FCM tokens to 2^32-1: the same seed mints the same devices."
+        ),
     ] = 1,
     environment: Annotated[
-        EnvironmentName, typer.Option(help="Where the tokens are valid.")
+        EnvironmentName, typer.Option(help="Where APNs tokens are valid.")
     ] = EnvironmentName.PRODUCTION,
     fate: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=SHARE",
-            help="Share (0 to 1) of devices with a fate: unregistered, expired, wrong-topic, wrong-environment, "
-            "reregistered (was gone, came back: keep it). Repeatable; the rest is active.",
+            help="Share (0 to 1) of devices with a fate. Of either provider: unregistered; of APNs: expired, "
+            "wrong-topic, wrong-environment, reregistered (was gone, came back: keep it); of FCM: other-sender, "
+            "stale (270 days without contact), invalid-shape (damaged text). Counts among the devices of the providers "
+            "that know it. Repeatable; the rest is active.",
             show_default=False,
         ),
     ] = None,
@@ -101,12 +133,17 @@ def tokens(
       pushrig tokens --count 1000000 --seed 7 --topic com.example.app \\
         --fate unregistered=0.02 --fate wrong-topic=0.005 \\
         --out devices.csv --json
+      pushrig tokens --count 100000 --topic com.example.app \\
+        --provider both --fcm-share 0.7 --ios 0.1 --fate stale=0.01 \\
+        --out devices.db
       pushrig tokens --count 10 --topic com.example.app --out - | jq -r .token
 
     Exit codes: 0 done, 1 the file could not be written, 2 bad options.
     """
-    population = _population(seed, count, topic, environment, fate or [], start_index, epoch_ms)
-    stop = start_index + count
+    _require_fit(provider, fcm_share, ios, environment)
+    stop = _end(count, start_index)
+    shares = _shares(fate or [], provider)
+    population = _population(provider, seed, stop, topic, environment, shares, fcm_share, ios, epoch_ms)
     if out == STDOUT:
         if json_summary:
             raise typer.BadParameter(
@@ -123,11 +160,14 @@ def tokens(
         out=out,
         provider=provider.value,
         topic=topic,
-        environment=environment.value,
+        environment=None if provider is ProviderName.FCM else environment.value,
         seed=seed,
         start_index=start_index,
         count=count,
         epoch_ms=epoch_ms,
+        providers={
+            each.value: devices for each, devices in Counter(population.providers(start_index, stop)).most_common()
+        },
         fates={each.wire_name: devices for each, devices in Counter(fates).most_common()},
         elapsed_s=round(elapsed_s, 3),
         rate_per_s=round(count / elapsed_s, 1),
@@ -136,10 +176,30 @@ def tokens(
     typer.echo(msgspec.json.encode(summary).decode() if json_summary else _sentence(summary))
 
 
-def _population(
-    seed: int, count: int, topic: str, environment: EnvironmentName, fates: list[str], start_index: int, epoch_ms: int
-) -> Population:
-    """The population that the options ask for. Raises `typer.BadParameter` (exit code 2) for the first faulty one."""
+def _require_fit(provider: ProviderName, fcm_share: float, ios: float, environment: EnvironmentName) -> None:
+    """Raise `typer.BadParameter` (exit code 2) for an option that says nothing of the tokens that were asked for."""
+    if provider is not ProviderName.BOTH and fcm_share != FCM_SHARE_DEFAULT:
+        raise typer.BadParameter(f"tokens of {provider} are not mixed; use --provider both", param_hint="--fcm-share")
+    if provider is ProviderName.APNS and ios:
+        raise typer.BadParameter(
+            "only FCM registrations sit on another token; use --provider fcm or both", param_hint="--ios"
+        )
+    if provider is ProviderName.FCM and environment is not EnvironmentName.PRODUCTION:
+        raise typer.BadParameter("FCM tokens belong to no environment; leave it out", param_hint="--environment")
+    for share, option in ((fcm_share, "--fcm-share"), (ios, "--ios")):
+        if not 0 <= share <= 1:  # Also refuses what is not a number.
+            raise typer.BadParameter(f"must be from 0 to 1, not {share}", param_hint=option)
+
+
+def _shares(fates: list[str], provider: ProviderName) -> FateShares:
+    try:
+        return parse_fates(fates, PROVIDERS[provider])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--fate") from None
+
+
+def _end(count: int, start_index: int) -> int:
+    """The index after the last one. Raises `typer.BadParameter` when there is no room for so many devices."""
     if count < 1:
         raise typer.BadParameter(f"must be at least 1, not {count}", param_hint="--count")
     if count > COUNT_MAX:
@@ -151,24 +211,35 @@ def _population(
             f"{start_index} + {count} devices pass the last index, {COUNT_MAX - 1}; lower it or --count",
             param_hint="--start-index",
         )
+    return start_index + count
+
+
+def _population(
+    provider: ProviderName,
+    seed: int,
+    count: int,
+    topic: str,
+    environment: EnvironmentName,
+    fates: FateShares,
+    fcm_share: float,
+    ios: float,
+    epoch_ms: int,
+) -> Devices:
+    """The population that the options ask for. Raises `typer.BadParameter` (exit code 2) for the first faulty one."""
+    where = Environment[environment.name]
     try:
-        shares = parse_fates(fates)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--fate") from None
-    try:
-        return Population(
-            seed=seed,
-            count=start_index + count,
-            topic=topic,
-            environment=Environment[environment.name],
-            fates=shares,
-            epoch_ms=epoch_ms,
-        )
+        match provider:
+            case ProviderName.APNS:
+                return Population(seed, count, topic, where, fates, epoch_ms)
+            case ProviderName.FCM:
+                return RegistrationPopulation(seed, count, topic, fates, ios, epoch_ms)
+            case ProviderName.BOTH:
+                return MixedPopulation(seed, count, topic, where, fates, ios, fcm_share, epoch_ms)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _write_to_file(path: Path, population: Population, start: int, stop: int, *, force: bool) -> int:
+def _write_to_file(path: Path, population: Devices, start: int, stop: int, *, force: bool) -> int:
     """Write the file and return its size in bytes. Raises `typer.BadParameter` or exits when it cannot."""
     try:
         file_format = format_of(path)
@@ -185,7 +256,7 @@ def _write_to_file(path: Path, population: Population, start: int, stop: int, *,
         raise typer.Exit(EXIT_WRITE_FAILED) from None
 
 
-def _write_to_stdout(population: Population, start: int, stop: int) -> None:
+def _write_to_stdout(population: Devices, start: int, stop: int) -> None:
     stdout = sys.stdout.buffer
     try:
         with _progress(stop - start, "stdout", hidden=sys.stdout.isatty()) as progress:
@@ -217,7 +288,9 @@ def _progress(count: int, name: str, *, hidden: bool = False) -> Iterator[Progre
 
 def _sentence(summary: TokensSummary) -> str:
     fates = ", ".join(f"{devices:,} {name}" for name, devices in summary.fates.items())
+    providers = ", ".join(f"{devices:,} of {name}" for name, devices in summary.providers.items())
+    mix = f"{providers}; " if len(summary.providers) > 1 else ""
     return (
-        f"{summary.out}: {summary.count:,} devices ({fates}), {summary.size_bytes / 1e6:,.1f} MB, "
+        f"{summary.out}: {summary.count:,} devices ({mix}{fates}), {summary.size_bytes / 1e6:,.1f} MB, "
         f"in {summary.elapsed_s:,.1f} s ({summary.rate_per_s:,.0f} a second)"
     )

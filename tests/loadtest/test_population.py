@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.population import APP_VERSIONS, COLUMNS, PEOPLE_MAX, PLACES, POOLS_CACHED_MAX, cells, people_of, rows
-from simulator.devices.token_space import Population, parse_fates, unseal
+from simulator.devices.draws import Devices, parse_fates
+from simulator.devices.fates import Provider
+from simulator.devices.mixed_population import MixedPopulation
+from simulator.devices.registration_space import RegistrationPopulation, unseal_registration
+from simulator.devices.token_space import Population, unseal
 
 POPULATION = Population(
     seed=7, count=10_000, topic="com.example.app", fates=parse_fates(["unregistered=0.1", "wrong-topic=0.1"])
@@ -30,8 +34,27 @@ def test_rows_carry_the_devices_minted_in_order(start: int, length: int) -> None
     assert {(device.provider, device.topic) for device in devices} <= {("apns", "com.example.app")}
 
 
-def test_cells_are_the_rows_laid_flat() -> None:
-    for device, line in zip(rows(POPULATION, 0, 500), cells(POPULATION, 0, 500), strict=True):
+MIXED = MixedPopulation(7, 500, "com.example.app", fates=parse_fates(["stale=0.1"], Provider), ios_share=0.2)
+
+
+def test_rows_name_the_provider_whose_token_they_hold() -> None:
+    assert {device.provider for device in rows(RegistrationPopulation(7, 50, "com.example.app"))} == {"fcm"}
+    providers = [device.provider for device in rows(MIXED)]
+    assert set(providers) == {"apns", "fcm"}
+    for index, device in enumerate(rows(MIXED)):
+        read = unseal if device.provider == "apns" else unseal_registration
+        sealed = read(device.token.encode())
+        assert sealed is not None and sealed.index == index
+
+
+def test_a_device_has_the_same_person_whosever_its_token_is() -> None:
+    both = zip(rows(POPULATION, 0, 500), rows(MIXED), strict=True)
+    assert all(one.attributes == other.attributes for one, other in both)
+
+
+@pytest.mark.parametrize("population", [POPULATION, MIXED])
+def test_cells_are_the_rows_laid_flat(population: Devices) -> None:
+    for device, line in zip(rows(population, 0, 500), cells(population, 0, 500), strict=True):
         assert isinstance(device.attributes, bytes)
         by_column = dict(zip(COLUMNS, line, strict=True))
         assert by_column == {
@@ -84,6 +107,7 @@ def test_pools_of_the_seeds_last_used_are_kept_and_no_more() -> None:
 def test_people_are_the_same_in_every_process() -> None:
     program = (
         "from loadtest.population import *\n"
+        "from simulator.devices.token_space import Population\n"
         "for device in rows(Population(seed=7, count=100, topic='com.example.app')): print(device)"
     )
     printed = {

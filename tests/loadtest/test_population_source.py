@@ -6,6 +6,10 @@ from hypothesis import strategies as st
 
 from loadtest.source import PopulationSource
 from sender.store.records import Due, Outcome, State
+from simulator.devices.draws import Devices, parse_fates
+from simulator.devices.fates import Provider
+from simulator.devices.mixed_population import MixedPopulation
+from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Population
 
 NOW_MS = 1_760_000_000_000
@@ -20,9 +24,17 @@ def waiting(due: Due, retry_at_ms: int) -> Outcome:
     return outcome(due, State.WAITING, status=429, reason="TooManyRequests", retry_at_ms=retry_at_ms)
 
 
-def test_devices_come_with_the_tokens_of_their_indices() -> None:
-    exchange = PopulationSource(POPULATION, 10, 13).exchange([], 5, NOW_MS)
-    minted = [POPULATION.mint(index) for index in (10, 11, 12)]
+@pytest.mark.parametrize(
+    "population",
+    [
+        POPULATION,
+        RegistrationPopulation(3, 100, "com.example.app"),
+        MixedPopulation(3, 100, "com.example.app", fates=parse_fates(["stale=0.5", "expired=0.5"], Provider)),
+    ],
+)
+def test_devices_come_with_the_tokens_of_their_indices_whosever_they_are(population: Devices) -> None:
+    exchange = PopulationSource(population, 10, 13).exchange([], 5, NOW_MS)
+    minted = [population.mint(index) for index in (10, 11, 12)]
     assert [(due.device_id, due.token, due.registered_at_ms, due.attempts) for due in exchange.due] == [
         (index, each.token, each.registered_at_ms, 0) for index, each in enumerate(minted, 10)
     ]

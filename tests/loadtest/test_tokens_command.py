@@ -17,7 +17,8 @@ from loadtest.population import COLUMNS
 from loadtest.tokens_command import tokens
 from sender.store.device_store import DeviceStore
 from sender.store.errors import StoreError
-from simulator.devices.token_space import Environment, unseal
+from simulator.devices.registration_space import Platform, SealedRegistration, unseal_registration
+from simulator.devices.token_space import Environment, Population, unseal
 
 VALID = ["--count", "300", "--topic", "com.example.app", "--seed", "7", "--fate", "unregistered=0.1"]
 
@@ -145,6 +146,61 @@ def test_the_summary_in_words_tells_it_too(tmp_path: Path) -> None:
     assert re.search(r"devices\.csv: 300 devices \(\d+ active, \d+ unregistered\)", said(result))
 
 
+FCM = ["--provider", "fcm", "--ios", "0.25", "--fate", "stale=0.1"]
+
+
+@pytest.mark.parametrize("name", ["devices.csv", "devices.jsonl", "devices.db"])
+def test_fcm_registrations_are_written_like_apns_tokens(tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    result = run(*VALID, *FCM, "--out", str(out), "--json")
+    assert result.exit_code == 0, result.output
+    written = _registrations(out)
+    assert sorted(each.index for each in written) == list(range(300))
+    summary = json.loads(result.stdout)
+    assert (summary["provider"], summary["providers"], summary["environment"]) == ("fcm", {"fcm": 300}, None)
+    fates = [each.fate.wire_name for each in written]
+    assert summary["fates"] == {name: fates.count(name) for name in ("active", "unregistered", "stale")}
+    assert 40 < sum(each.platform is Platform.IOS for each in written) < 110
+
+
+def _registrations(out: Path) -> list[SealedRegistration]:
+    match out.suffix:
+        case ".csv":
+            found = _tokens(out)
+        case ".jsonl":
+            found = [json.loads(line)["token"] for line in out.read_text(encoding="utf-8").splitlines()]
+        case _:
+            with DeviceStore.open(out) as store:
+                found = [device.token for device in store.rows()]
+    return [sealed for each in found if (sealed := unseal_registration(each.encode()))]
+
+
+def test_damaged_tokens_fit_into_a_device_store_since_a_campaign_is_to_find_them(tmp_path: Path) -> None:
+    out = tmp_path / "devices.db"
+    assert run(*options(provider="fcm", fate="invalid-shape=1"), "--out", str(out)).exit_code == 0
+    with DeviceStore.open(out) as store:
+        assert store.counts().devices == 300
+    assert _registrations(out) == []
+
+
+def test_both_providers_are_mixed_by_the_share_that_is_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "devices.csv"
+    shares = ("--provider", "both", "--fcm-share", "0.2", "--fate", "wrong-topic=0.9")
+    result = run(*VALID, *shares, "--out", str(out), "--json")
+    assert result.exit_code == 0, result.output
+    with out.open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    by_provider = [line["provider"] for line in lines]
+    summary = json.loads(result.stdout)
+    assert summary["providers"] == {name: by_provider.count(name) for name in ("apns", "fcm")}
+    assert 30 < summary["providers"]["fcm"] < 90
+    for index, line in enumerate(lines):
+        sealed = (unseal if line["provider"] == "apns" else unseal_registration)(line["token"].encode())
+        assert sealed is not None and sealed.index == index
+    in_words = run(*VALID, *shares, "--out", str(out), "--force")
+    assert re.search(r"300 devices \(\d+ of apns, \d+ of fcm; \d+ wrong-topic", said(in_words))
+
+
 @pytest.mark.parametrize("name", ["devices.csv", "devices.jsonl", "devices.db"])
 def test_an_existing_file_is_kept_unless_forced(tmp_path: Path, name: str) -> None:
     out = tmp_path / name
@@ -235,9 +291,7 @@ def test_rows_are_written_in_bounded_chunks_with_progress_after_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(token_files, "ROWS_PER_WRITE_MAX", 128)
-    population = tokens_command._population(
-        7, 300, "com.example.app", tokens_command.EnvironmentName.PRODUCTION, [], 0, 0
-    )
+    population = Population(7, 300, "com.example.app")
     for file_format in (token_files.FileFormat.CSV, token_files.FileFormat.JSONL):
         reports: list[int] = []
         token_files.write_file(tmp_path / f"x{file_format.value}", file_format, population, 0, 300, reports.append)
@@ -256,7 +310,20 @@ def test_rows_are_written_in_bounded_chunks_with_progress_after_each(
         ({"topic": ""}, "topic must be a bundle id"),
         ({"topic": "com.example app"}, "topic must be a bundle id"),
         ({"environment": "moon"}, "--environment"),
-        ({"provider": "fcm"}, "--provider"),
+        ({"provider": "gcm"}, "--provider"),
+        ({"fate": "stale=0.1"}, "--fate: tokens of apns know no fate stale; they know: expired, reregistered, "),
+        ({"fate": "expired=0.1", "provider": "fcm"}, "--fate: tokens of fcm know no fate expired; they know: invalid-"),
+        ({"provider": "fcm", "seed": str(2**32)}, "seed must be from 0 to 4294967295 (2**32 - 1, for FCM tokens), not"),
+        (
+            {"provider": "both", "seed": str(2**32)},
+            "seed must be from 0 to 4294967295 (2**32 - 1, for FCM tokens), not",
+        ),
+        ({"provider": "fcm", "environment": "sandbox"}, "--environment: FCM tokens belong to no environment; leave it"),
+        ({"provider": "fcm", "fcm_share": "0.4"}, "--fcm-share: tokens of fcm are not mixed; use --provider both"),
+        ({"provider": "both", "fcm_share": "1.4"}, "--fcm-share: must be from 0 to 1, not 1.4"),
+        ({"provider": "both", "fcm_share": "nan"}, "--fcm-share: must be from 0 to 1, not nan"),
+        ({"provider": "fcm", "ios": "-1"}, "--ios: must be from 0 to 1, not -1.0"),
+        ({"ios": "0.5"}, "--ios: only FCM registrations sit on another token; use --provider fcm or both"),
         ({"fate": "unregistered"}, "--fate: 'unregistered' is not NAME=SHARE"),
         ({"fate": "dead=0.1"}, "no fate is called 'dead'; there are: active, unregistered"),
         ({"fate": "expired=2"}, "the share of expired must be from 0 to 1, not 2.0"),
@@ -317,5 +384,5 @@ def test_help_shows_examples_exit_codes_and_every_option() -> None:
     assert "Exit codes: 0 done, 1 the file could not be written, 2 bad options." in text
     for option in ("--provider", "--count", "--seed", "--topic", "--environment", "--fate", "--start-index"):
         assert option in text
-    for option in ("--epoch-ms", "--out", "--force", "--json"):
+    for option in ("--fcm-share", "--ios", "--epoch-ms", "--out", "--force", "--json"):
         assert option in text

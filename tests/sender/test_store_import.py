@@ -79,6 +79,31 @@ def test_tokens_of_other_providers_keep_their_case_and_their_provider(store: Dev
     assert {due.token for due in store.exchange(campaign, [], 9, 0).due} == {"aB:c_1", "Ab:c_1"}
 
 
+@pytest.mark.parametrize(
+    "fcm_token",
+    [
+        "d" + "Ab3-_" * 4 + "x:APA91b" + "Zz_9-" * 26 + "Zz_9",
+        "d" + "Ab3-_" * 4 + "x",  # a FID
+        "APA91b" + "cafe" * 35,  # of GCM
+        "d" + "Ab3-_" * 4 + "x%3AAPA91b" + "Zz_9-" * 26,  # damaged: that is for FCM to say
+        "ab" * 31,
+        "ab" * 129,
+    ],
+)
+def test_of_fcms_tokens_no_shape_is_asked_for(store: DeviceStore, fcm_token: str) -> None:
+    assert store.import_rows([DeviceRow(fcm_token, "fcm", TOPIC, 5, {})]) == ImportCounts(inserted=1)
+    assert [found.token for found in store.rows()] == [fcm_token]
+
+
+@pytest.mark.parametrize("apns_token", [token(1), token(1).upper(), "ab" * 128])
+def test_an_apns_token_among_fcms_is_found_out(store: DeviceStore, apns_token: str) -> None:
+    refused: list[tuple[int, str]] = []
+    counts = store.import_rows([DeviceRow(apns_token, "fcm", TOPIC, 5, {})], refuse=lambda *bad: refused.append(bad))
+    assert counts == ImportCounts(refused=1)
+    [(number, reason)] = refused
+    assert number == 1 and "is hexadecimal, as APNs tokens are: is its provider apns?" in reason
+
+
 def test_importing_twice_changes_nothing(store: DeviceStore) -> None:
     rows = [row(number, country="DE") for number in range(50)]
     store.import_rows(rows)
