@@ -10,10 +10,11 @@ Pure: instants come in, and the order of a fan-out is the order in which the reg
 
 from collections.abc import Container, Generator, Iterator
 from enum import Enum, unique
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from simulator.bounds import BoundReachedError
+from simulator.fcm.condition import Condition
 
 TOPICS_A_REGISTRATION_MAX: Final = 2_000
 """Source: D6 and the guide "Manage topics": 2,000 topics an app instance."""
@@ -50,17 +51,6 @@ class Subscription(NamedTuple):
 
     topic: str
     added_at_s: int
-
-
-class TopicCondition(Protocol):
-    """What a condition tells: the topics that it names, and whether it holds for a registration with these topics."""
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """The topics named, each once."""
-
-    def evaluate(self, topics: Container[str], /) -> bool:
-        """Whether the condition holds for a registration that follows these."""
 
 
 class _Topic:
@@ -215,7 +205,7 @@ class Subscriptions:
         for chunk in () if topic is None else tuple(topic.chunks):
             yield from _sliced(list(chunk.added_at_s), slice_max)
 
-    def matching(self, condition: TopicCondition, slice_max: int = SLICE_REGISTRATIONS_MAX) -> Iterator[list[bytes]]:
+    def matching(self, condition: Condition, slice_max: int = SLICE_REGISTRATIONS_MAX) -> Iterator[list[bytes]]:
         """The registrations for which a condition holds, in slices of at most `slice_max`, which may be empty.
 
         A condition that holds for who follows nothing, such as `!('news' in topics)`, is held against all registrations

@@ -12,7 +12,9 @@ from simulator.devices.registration_space import Platform, SealedRegistration, k
 from simulator.fcm.access_token import AccessTokens
 from simulator.fcm.registrations import Registrations
 from simulator.fcm.subscriptions import Subscriptions
+from simulator.rates.bucket import Bucket
 from simulator.rates.rate_limits import RateLimits
+from simulator.rates.rates import BucketRate
 from simulator.registry import Registry
 from tests.fcm.service_account import MESSAGING, NOW_S, PROJECT_ID, access_tokens
 from wire.request import Head, Request
@@ -34,6 +36,11 @@ def registration_token(fate: Fate = Fate.ACTIVE, platform: Platform = Platform.A
 
 TOKEN: Final = registration_token()
 FID: Final = TOKEN[:22]
+
+
+def one_change_in(per_s: float) -> RateLimits:
+    """One request that changes subscriptions passes at once, the next after `per_s`."""
+    return RateLimits(topic_changes=Bucket(BucketRate(count=1, per_s=per_s)))
 
 
 @dataclass(frozen=True)
