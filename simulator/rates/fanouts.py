@@ -38,8 +38,7 @@ class Fanouts:
         """Begin one to so many subscribers; `wait_s` must just have returned 0. Without subscribers it is over at once."""
         self._pass_time(now_s)
         assert len(self._ends) < self._concurrent_max, "too many fan-outs under way"
-        if deliveries:
-            heapq.heappush(self._ends, self._each + deliveries)
+        heapq.heappush(self._ends, self._each + deliveries)
 
     def _pass_time(self, now_s: float) -> None:
         """Up to now; a clock that went back stands still for those under way."""
@@ -52,7 +51,7 @@ class Fanouts:
                 return
             elapsed_s = max(0.0, elapsed_s - until_next_s)
             self._each = heapq.heappop(self._ends)
-        self._each = 0.0
+        self._each = 0.0  # a small number again, and so an exact one
 
     def _until_next_s(self) -> float:
         return (self._ends[0] - self._each) * len(self._ends) / self._deliveries_per_s

@@ -57,5 +57,5 @@ def _keyed(*rates: BucketRate | None) -> KeyedBuckets | None:
 
 
 def retry_after_s(wait_s: float) -> int:
-    """The whole seconds of a `Retry-After` field for a wait: rounded up, at least 1."""
-    return max(1, math.ceil(wait_s))
+    """The whole seconds of a `Retry-After` field for a wait above 0: rounded up, so that nobody comes too early."""
+    return math.ceil(wait_s)

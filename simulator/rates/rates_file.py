@@ -52,7 +52,7 @@ def rates_of(value: object, option: str, expects: str, base: Path) -> Rates:
 
     `option`: the setting as the user wrote it; `expects`: what it takes. Raises SettingsError that names rate and file.
     """
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value:
         raise SettingsError(option, value, f"give {expects}")
     if value in NAMED_RATES:
         return NAMED_RATES[value]

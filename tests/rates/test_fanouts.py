@@ -31,6 +31,10 @@ def test_those_under_way_share_the_rate_evenly() -> None:
     assert fanouts.wait_s(NOW_S) == pytest.approx(2, abs=1e-5)
     fanouts.begin(1_000, NOW_S + 2)
     assert fanouts.wait_s(NOW_S + 2) == pytest.approx(4, abs=1e-5)
+    # 200 more of each in 4 s: 800 are left of the one, all of the next.
+    assert fanouts.wait_s(NOW_S + 6) == 0.0
+    fanouts.begin(2_000, NOW_S + 6)
+    assert fanouts.wait_s(NOW_S + 6) == pytest.approx(16, abs=1e-5)
 
 
 def test_asking_takes_no_place() -> None:

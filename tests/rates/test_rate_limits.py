@@ -47,6 +47,23 @@ def test_an_android_device_takes_240_a_minute_and_5000_an_hour() -> None:
     assert [device.refuses(b"b", NOW_S) for _ in range(241)].count(False) == 240
 
 
+@pytest.mark.parametrize(
+    ("rate", "part"),
+    [
+        ("fcm_project", "project"),
+        ("fcm_ios_device", "ios_device"),
+        ("fcm_topic", "topic"),
+        ("fcm_fanouts", "fanouts"),
+        ("fcm_topic_changes", "topic_changes"),
+        ("apns_device", "apns_device"),
+    ],
+)
+def test_a_rate_sets_its_own_part_alone(rate: str, part: str) -> None:
+    kept = RATES[rate].real or BucketRate(count=1, per_s=60)
+    limits = RateLimits.of(msgspec.structs.replace(OFF, **{rate: kept}))
+    assert [name for name in RateLimits.__slots__ if getattr(limits, name) is not None] == [part]
+
+
 @pytest.mark.parametrize("kept", ["fcm_android_device_minute", "fcm_android_device_hour"])
 def test_either_rate_of_a_device_may_stand_alone(kept: str) -> None:
     limits = RateLimits.of(msgspec.structs.replace(OFF, **{kept: BucketRate(count=2, per_s=60)}))

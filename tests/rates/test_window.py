@@ -44,10 +44,15 @@ def test_many_get_what_is_left() -> None:
     assert window.left == 0
 
 
-def test_a_clock_that_went_back_begins_anew() -> None:
-    window = _used_up()
-    assert window.take(NOW_S - 1) == 0.0
-    assert window.left == 2
+@pytest.mark.parametrize("used", [1, 3])
+@pytest.mark.parametrize("elsewhere_s", [-1, 60])
+def test_before_and_after_its_time_a_window_gives_way_to_another(used: int, elsewhere_s: float) -> None:
+    """Before it, where the clock went back."""
+    window = Window(THREE_A_MINUTE)
+    for _ in range(used):
+        assert window.take(NOW_S) == 0.0
+    assert window.take(NOW_S + elsewhere_s) == 0.0
+    assert (window.left, window.ends_s) == (2, NOW_S + elsewhere_s + 60)
 
 
 def test_cleared_it_takes_its_count_again() -> None:
