@@ -18,6 +18,7 @@ COMMANDS = (
     ("tokens", "loadtest.tokens_command", "tokens"),
     ("import", "sender.import_command", "import_devices"),
     ("send", "sender.send_command", "send"),
+    ("run", "loadtest.run_command", "run"),
     ("demo", "loadtest.demo_command", "demo"),
     ("load", "loadtest.load_command", "load"),
     ("bench", "loadtest.bench.command", "bench"),

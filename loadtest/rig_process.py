@@ -44,7 +44,8 @@ class RunningRig(msgspec.Struct, frozen=True):
 class RigProcess:
     """One simulator, from entering the `with` block to leaving it.
 
-    `state_dir`: None for a temporary one, removed at the end. `options`: further options of `pushrig serve`.
+    `state_dir`: None for a temporary one, removed at the end. `options`: further options of `pushrig serve`. `own_session`:
+    it hears no Ctrl-C of our terminal, and ends with the block.
     Raises RigStartError when it does not come up, with what it said.
     """
 
@@ -56,10 +57,12 @@ class RigProcess:
         *,
         state_dir: Path | None = None,
         start_timeout_s: float = START_TIMEOUT_S,
+        own_session: bool = False,
     ) -> None:
         self._options = tuple(options)
         self._state_dir = state_dir
         self._start_timeout_s = start_timeout_s
+        self._own_session = own_session
         self._process: subprocess.Popen[bytes] | None = None
         self._held = contextlib.ExitStack()
         self._last_figures = ProcessFigures(None, None)
@@ -89,6 +92,7 @@ class RigProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
+            start_new_session=self._own_session,
         )
         assert process.stdout is not None
         # A simulator that says nothing in time is killed, which ends the wait for its line.
@@ -100,11 +104,13 @@ class RigProcess:
             overdue.cancel()
         try:
             self.running = msgspec.json.decode(line, type=RunningRig)
-        except msgspec.DecodeError:
+        except msgspec.DecodeError as error:
             process.kill()
             status = process.wait()
             complaints.seek(0)
             said = complaints.read(COMPLAINT_BYTES_MAX).decode(errors="replace").strip()
+            if isinstance(error, msgspec.ValidationError):  # it is well, but not what is needed here
+                said = f"its first line says {error}"
             raise RigStartError(status, said or line.decode(errors="replace").strip()) from None
 
     @property
