@@ -73,6 +73,7 @@ def _fcm_token_fault(token: str) -> str:
     invalidates. Tokens of APNs are told apart because they get mixed up: registration tokens hold a colon, and before
     there were any of those, letters beyond the hexadecimal ones.
     """
+    # Most have a colon, and need not be tried as hexadecimal.
     if ":" in token or not 2 * APNS_TOKEN_BYTES_MIN <= len(token) <= 2 * APNS_TOKEN_BYTES_MAX:
         return ""
     try:

@@ -81,6 +81,8 @@ def test_a_range_holds_the_same_devices_as_minting_one_by_one(
 ) -> None:
     one_by_one = [population.mint(index) for index in range(start, start + length)]
     assert list(population.mint_range(start, start + length)) == one_by_one
+    providers = [next(population.providers(index, index + 1)) for index in range(start, start + length)]
+    assert list(population.providers(start, start + length)) == providers
 
 
 @pytest.mark.parametrize("population", [VALID, MIXED])

@@ -71,6 +71,17 @@ def test_one_changed_character_makes_a_fid_foreign(sealed: SealedRegistration, p
         assert unseal_fid(bytes(fid)) is None
 
 
+def test_any_other_character_of_the_alphabet_at_any_place_makes_token_and_fid_foreign() -> None:
+    token = seal_registration(VALID).encode()
+    for place in range(len(token)):
+        for character in BASE64URL.encode():
+            changed = token[:place] + bytes([character]) + token[place + 1 :]
+            if changed != token:
+                assert unseal_registration(changed) is None
+                if place < 22:
+                    assert unseal_fid(changed[:22]) is None
+
+
 @given(registrations, registrations)
 def test_the_head_of_one_token_with_the_tail_of_another_is_foreign(
     one: SealedRegistration, other: SealedRegistration
