@@ -132,7 +132,9 @@ def test_a_start_killed_before_the_record_was_written_is_mended_by_the_next(
 # ---- Damage
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"\xff" * 100, b"[]", b"[" * 100_000, b'{"type": "authorized_user"}'])
+@pytest.mark.parametrize(
+    "damage", [None, b"", b"\xff" * 100, b"[]", b'{"x":' + b"[" * 100_000, b'{"type": "authorized_user"}']
+)
 def test_a_damaged_file_is_named_with_what_to_do(credentials: Credentials, damage: bytes | None) -> None:
     if damage is None:
         credentials.service_account_file.unlink()
