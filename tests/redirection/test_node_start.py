@@ -109,7 +109,7 @@ def test_other_hosts_are_left_alone(redirected: Redirected) -> None:
 import dns from "node:dns/promises";
 import net from "node:net";
 tell((await dns.lookup("127.0.0.1")).address);
-const server = net.createServer((socket) => socket.end("hello")).listen(0, () => {
+const server = net.createServer((socket) => socket.on("error", () => {}).resume()).listen(0, () => {
   const { port } = server.address();
   for (const given of [[{ port, host: "localhost" }], [port], [port, "127.0.0.1"]])
     net.connect(...given, function () { tell(this.remotePort === port); this.destroy(); });
