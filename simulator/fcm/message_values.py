@@ -99,14 +99,12 @@ def _analytics_labels(message: Message) -> Fault | None:
         ("message.webpush.fcm_options", message.webpush and message.webpush.fcm_options),
         ("message.apns.fcm_options", message.apns and message.apns.fcm_options),
     )
-    return next(
-        (
-            refused
-            for path, options in parts
-            if options and (refused := _analytics_label(options.analytics_label, path))
-        ),
-        None,
-    )
+    for path, options in parts:
+        if options:
+            refused = _analytics_label(options.analytics_label, path)
+            if refused is not None:
+                return refused
+    return None
 
 
 def _analytics_label(label: str | None, path: str) -> Fault | None:
