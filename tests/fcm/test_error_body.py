@@ -11,6 +11,7 @@ from simulator.fcm.errors import (
     Violation,
     device_quota_fault,
     fault,
+    fault_of_apns,
     json_fault,
     permission_fault,
     project_quota_fault,
@@ -117,6 +118,25 @@ def test_a_refused_apns_credential_says_what_apns_said() -> None:
         {"@type": "FcmError", "errorCode": "THIRD_PARTY_AUTH_ERROR"},
         {"@type": "ApnsError", "statusCode": 403, "reason": "BadEnvironmentKeyInToken"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "cause", "told"),
+    [
+        (403, "InvalidProviderToken", Cause.THIRD_PARTY_AUTH, True),
+        (410, "ExpiredToken", Cause.UNREGISTERED, True),
+        (400, "BadDeviceToken", Cause.APNS_REJECTED, True),
+        (405, "MethodNotAllowed", Cause.APNS_REJECTED, True),
+        (413, "PayloadTooLarge", Cause.MESSAGE_TOO_LARGE, False),
+        (429, "TooManyRequests", Cause.DEVICE_QUOTA, False),
+        (500, "InternalServerError", Cause.UNAVAILABLE, False),
+        (503, "Shutdown", Cause.UNAVAILABLE, False),
+    ],
+)
+def test_a_refusal_by_apns_becomes_one_of_fcm(status: int, reason: str, cause: Cause, told: bool) -> None:
+    refused = fault_of_apns(status, reason, "abc")
+    assert refused.cause is cause
+    assert refused.apns == ((status, reason) if told else None)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ SCALARS: dict[Scalar, st.SearchStrategy[object]] = {
     Scalar.TEXT: texts,
     Scalar.FLAG: st.booleans(),
     Scalar.INT32: st.integers(-(2**31), 2**31 - 1) | st.sampled_from([5.0, "7", -0.0]),
-    Scalar.FLOAT32: st.floats(-3e38, 3e38, width=32) | st.integers(-5, 5) | st.just("0.5"),
+    Scalar.FLOAT32: st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-5, 5) | st.just("0.5"),
     Scalar.DURATION: durations,
     Scalar.TIMESTAMP: timestamps,
 }
