@@ -1,5 +1,6 @@
 """Settings and credentials into a simulator's state: the one place where all its parts are put together."""
 
+import os
 import time
 
 from simulator.apns.keys import ProviderKey
@@ -9,6 +10,10 @@ from simulator.apns.token_updates import UpdateScope
 from simulator.clock import Clock
 from simulator.counters import Counters
 from simulator.credentials import Credentials
+from simulator.devices.token_space import Environment
+from simulator.fcm.access_token import AccessTokens
+from simulator.fcm.registrations import Registrations as FcmRegistrations
+from simulator.fcm.state import FcmState, Project
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.rates.rate_limits import RateLimits
@@ -36,6 +41,20 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
     apns.add_key(ProviderKey(credentials.team_id, credentials.key_id, credentials.public_key()))
     if settings.topics:
         apns.set_team_topics(credentials.team_id, settings.topics)
+    fcm_registrations = FcmRegistrations()
+    fcm = FcmState(
+        Project(credentials.project_id, credentials.project_number),
+        AccessTokens(
+            credentials.service_account(), lambda: clock.offset_s, os.urandom, lenient=settings.auth == "lenient"
+        ),
+        apns,
+        settings.topic,
+        fcm_registrations,
+        Registry(key_of=fcm_registrations.key_of),
+        apns_environment=Environment[settings.environment.upper()],
+        rates=rates,
+        unknown_tokens=UnknownTokens(settings.unknown_tokens),
+    )
     return Rig(
         clock=clock,
         registry=registry,
@@ -43,6 +62,7 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         journal=Journal(settings.journal_entries_max),
         counters=Counters(),
         apns=apns,
+        fcm=fcm,
         # Apart from every population that a user mints with the same small seed.
         registrations=Registrations(REGISTRATION_SEED ^ settings.seed),
     )

@@ -12,12 +12,16 @@ class Counters:
     """Counts since the start or the last reset; `connections_open` is what is open now, and survives a reset.
 
     `rejected_by_reason` has at most one key for each row of the table of reasons. `limits_reached`: how often a client was
-    stopped at a bound, by the name of the limit, or `file_descriptors`.
+    stopped at a bound, by the name of the limit, or `file_descriptors`. `topic_deliveries`: of messages to FCM's topics, which
+    count as one notification each. `google_calls`: requests to other services of Google than sending, by service.
     """
 
     notifications: int = 0
     accepted: int = 0
     rejected_by_reason: Counter[str] = field(default_factory=Counter)
+    topic_deliveries: int = 0
+    topic_deliveries_refused: int = 0
+    google_calls: Counter[str] = field(default_factory=Counter)
     connections_open: int = 0
     connections_total: int = 0
     handshakes_failed: int = 0

@@ -26,7 +26,7 @@ class Overdue(Enum):
 
 
 @dataclass(slots=True)
-class _Since:
+class Since:
     """Something that should change, and since when it has not."""
 
     value: int | None
@@ -60,11 +60,11 @@ class Deadlines:
         self.heard = False
         self.opened_s = self.heard_s = self._looked_s = now_s
         self._wire = wire
-        self._frame = _Since(None, now_s)
-        self._block = _Since(None, now_s)
-        self._unread = _Since(None, now_s)
-        self._receiving = _Since(0, now_s)
-        self._sending = _Since(0, now_s)
+        self._frame = Since(None, now_s)
+        self._block = Since(None, now_s)
+        self._unread = Since(None, now_s)
+        self._receiving = Since(0, now_s)
+        self._sending = Since(0, now_s)
 
     def overdue(self, limits: Limits, now_s: float, unread_bytes: int | None) -> Overdue | None:
         """What the connection is to be ended for now, if anything.
@@ -100,7 +100,7 @@ class Deadlines:
         before = self._passed(self._sending, limits.unread_timeout_s, now_s)
         return () if before is None else self._wire.sending_up_to(before)
 
-    def _passed(self, mark: _Since, timeout_s: float, now_s: float) -> int | None:
+    def _passed(self, mark: Since, timeout_s: float, now_s: float) -> int | None:
         """The highest stream id of one timeout ago, when the next look at it is due."""
         if now_s - mark.at_s < timeout_s:
             return None

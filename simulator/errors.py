@@ -3,7 +3,8 @@
     ConfigurationError          what is wrong, where, and what to do about it
     ├── SettingsError           an option on the command line or in the settings file
     ├── CredentialsError        a certificate, a key or the state directory
-    └── NotRunningError         a simulator was expected to run and none does
+    ├── NotRunningError         a simulator was expected to run and none does
+    └── TokenRefusedError       a simulator runs and gave no access token
 
 A command ends with its message on stderr and an exit code other than 0; none of them needs a traceback. Rejections of
 notifications are values, not exceptions, and stand in `simulator.apns.reasons`.
@@ -47,6 +48,14 @@ class NotRunningError(ConfigurationError):
         command = f"pushrig serve --state-dir {shlex.quote(str(path.parent))}"
         super().__init__(f"{path}: {problem}; start a simulator with `{command}`")
         self.path, self.problem = path, problem
+
+
+class TokenRefusedError(ConfigurationError):
+    """The token endpoint gave no access token. `url`: of the endpoint. `problem`: what it said, or why nothing was heard."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(f"{url}: {problem}; ask for other scopes, or start the simulator again")
+        self.url, self.problem = url, problem
 
 
 VALUE_CHARACTERS_SHOWN_MAX = 80

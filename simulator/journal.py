@@ -18,46 +18,51 @@ from wire.request import Head
 ENTRIES_DEFAULT = 10_000
 ENTRIES_MAX = 100_000  # with bodies of 4 KiB, 500 MB
 LISTENERS_MAX = 64
+BODY_BYTES_KEPT_MAX = 8_192  # of one notification; whoever appends cuts what is longer
 _LOOKED_AT_A_STEP = 250
 _FREED_A_STEP = 2_000
 
-Row = tuple[int, str, Environment, int, str | None, bytes, bytes, Head, bytes, int, int]
+Row = tuple[int, str, Environment | None, int, str | None, bytes, bytes, Head, bytes, int, int, bytes | None]
 
 
 class Entry(NamedTuple):
     """One notification and its answer.
 
-    `at_ms`: since the Unix epoch. `provider`: such as "apns". `reason`: None when accepted. `token`: as sent. `apns_id`: of
-    the answer. `head`: the request's header fields. `connection_id`, `stream_id`: where it came in.
+    `at_ms`: since the Unix epoch. `provider`: "apns" or "fcm". `environment`: of APNs. `reason`: None when accepted.
+    `token`: as sent; for FCM the target, whatever its kind, and of a fan-out one registration. `message_id`: of the answer, the
+    `apns-id` with APNs. `head`: the request's header fields but for the path, which is `path`. `connection_id`,
+    `stream_id`: where it came in.
     """
 
     at_ms: int
     provider: str
-    environment: Environment
+    environment: Environment | None
     status: int
     reason: str | None
     token: bytes
-    apns_id: bytes
+    message_id: bytes
     head: Head
     body: bytes
     connection_id: int
     stream_id: int
+    path: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which entries are meant: all that fit every part that is not None.
 
-    `token`, `apns_id`: either case. `topic`: of the request's `apns-topic` field. `since_ms` is included, `until_ms` not.
+    `token`, `message_id`: either case. `topic`: of the request's `apns-topic` field. `since_ms` is included, `until_ms` not.
     """
 
     token: bytes | None = None
     topic: bytes | None = None
     status: int | None = None
     reason: str | None = None
-    apns_id: bytes | None = None
+    message_id: bytes | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    provider: str | None = None
 
     @property
     def everything(self) -> bool:
@@ -66,12 +71,13 @@ class Wanted:
 
     def fits(self, row: Row) -> bool:
         """Whether this entry is meant."""
-        at_ms, _, _, status, reason, token, apns_id, head, _, _, _ = row
+        at_ms, provider, _, status, reason, token, message_id, head, _, _, _, _ = row
         return (
             (self.status is None or status == self.status)
             and (self.reason is None or reason == self.reason)
             and (self.token is None or token.lower() == self.token.lower())
-            and (self.apns_id is None or apns_id.lower() == self.apns_id.lower())
+            and (self.provider is None or provider == self.provider)
+            and (self.message_id is None or message_id.lower() == self.message_id.lower())
             and (self.since_ms is None or at_ms >= self.since_ms)
             and (self.until_ms is None or at_ms < self.until_ms)
             and (self.topic is None or head.value(b"apns-topic") == self.topic)

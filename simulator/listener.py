@@ -1,25 +1,27 @@
-"""The provider plane's sockets under asyncio: bytes of a read in, one write out. `wire` and the plane do the rest."""
+"""The provider plane's sockets under asyncio: bytes of a read in, one write out. The sessions do the rest."""
 
 import asyncio
 import gc
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from itertools import count
 
 from simulator.apns.answer import RandomIds
 from simulator.apns.certificate import UNREADABLE, ClientCertificate, read_client_certificate
 from simulator.apns.link import Link
-from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, ApnsPlane, first_settings
-from simulator.deadlines import Deadlines, Overdue
+from simulator.deadlines import Overdue
 from simulator.devices.token_space import Environment
 from simulator.door import CLOSE_TIMEOUT_S, Door, listening_sockets
+from simulator.fcm.service import FcmService
+from simulator.host_owner import HostOwner, owner_of
+from simulator.http1_session import Http1Session
+from simulator.http2_session import Http2Session
 from simulator.limits import Limits
+from simulator.opening import Spoken, spoken_on
 from simulator.provider_tls import ServerNames
 from simulator.rig import Rig
-from wire.errors import ErrorCode
-from wire.events import ConnectionFailed, GoawayReceived, HeaderListRefused, StreamRefused, StreamReset
-from wire.frames import MAX_HEADER_LIST_SIZE
-from wire.server import ServerConnection
+from simulator.session import Session, SessionParts
 
 TICK_S = 1.0  # between looks at the deadlines of all connections
 # Looked at in one go; a look takes 2 us, and nothing may hold the event loop for long.
@@ -45,15 +47,16 @@ class ProviderPlane:
         self.rig = rig
         self.environment = environment
         self.server_names = server_names
-        self.ids = RandomIds(random_bytes)
+        self.google = FcmService(rig, random_bytes)
+        self.parts = SessionParts(rig, limits, limits.of_wire(), RandomIds(random_bytes), self.google)
         self.limits = limits
-        self.wire_limits = limits.of_wire()
         self.monotonic_s = monotonic_s
         self.connection_numbers = count(1)
         self.open: set[ProviderConnection] = set()
         self._accepted = 0
         self._ticking: asyncio.TimerHandle | None = None
         self._to_look_at: list[ProviderConnection] = []
+        self._delivering: asyncio.Handle | None = None
 
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
@@ -91,10 +94,23 @@ class ProviderPlane:
         for connection in connections:
             connection.tick(now_s)
 
+    def deliver_later(self) -> None:
+        """Deliver what waits for the registrations of topics, a slice in each turn of the event loop."""
+        if self._delivering is None:
+            self._delivering = asyncio.get_running_loop().call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        self._delivering = None
+        self.google.deliver_slice()
+        if self.google.delivering:
+            self.deliver_later()
+
     def close_connections(self) -> None:
         """Say goodbye on every connection (GOAWAY with `Shutdown`) and close it."""
         if self._ticking is not None:
             self._ticking.cancel()
+        if self._delivering is not None:
+            self._delivering.cancel()
         for connection in list(self.open):
             connection.shut_down()
 
@@ -111,14 +127,14 @@ def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
 
 
 class ProviderConnection(asyncio.Protocol):
-    """One client."""
+    """One client. What it speaks may have to be told by its first bytes; until then they are kept in `_first_bytes`."""
 
     def __init__(self, plane: ProviderPlane) -> None:
         self._shared = plane
-        self._wire: ServerConnection
-        self._plane: ApnsPlane
-        self._deadlines: Deadlines
+        self._session: Session | None = None
         self._transport: asyncio.Transport | None = None
+        self._first_bytes = b""
+        self._opened_s = 0.0
         self._closing_s: float | None = None  # since when a tick has found the transport closing
         self.reading_paused = False  # nothing is read from the client until it has read
 
@@ -134,57 +150,55 @@ class ProviderConnection(asyncio.Protocol):
         counters.connections_total += 1
         shared.open.add(self)
         self._transport = transport
+        self._opened_s = shared.monotonic_s()
         transport.set_write_buffer_limits(high=shared.limits.send_buffer_bytes_max)
-        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        link = Link.opened(shared.server_names.name_of(tls), shared.environment, certificate_of(tls))
-        settings = {**first_settings(link), MAX_HEADER_LIST_SIZE: shared.limits.header_list_bytes_max}
-        self._wire = ServerConnection(settings, body_bytes_max=PAYLOAD_BYTES_KEPT_MAX, limits=shared.wire_limits)
-        self._deadlines = Deadlines(self._wire, shared.monotonic_s())
-        self._plane = ApnsPlane(shared.rig, self._wire, link, next(shared.connection_numbers), shared.ids)
+        self._begin(transport)
         self._flush()
+
+    def _begin(self, transport: asyncio.Transport) -> None:
+        """Begin the session if it is known by now what the client speaks."""
+        shared, tls = self._shared, _tls_of(transport)
+        host = shared.server_names.name_of(tls)
+        owner = owner_of(host)
+        alpn = None if tls is None else tls.selected_alpn_protocol()
+        spoken = spoken_on(alpn, owner, self._first_bytes)
+        if spoken is Spoken.UNKNOWN:
+            return
+        number, now_s = next(shared.connection_numbers), shared.monotonic_s()
+        if spoken is Spoken.HTTP2:
+            certificate = None if owner is HostOwner.GOOGLE else certificate_of(tls)
+            link = Link.opened(host, shared.environment, certificate)
+            self._session = Http2Session(shared.parts, link, owner, number, now_s)
+        else:
+            self._session = Http1Session(shared.parts, owner, number, now_s, time.time, secure=tls is not None)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         self._shared.rig.counters.bytes_in += len(data)
-        self._deadlines.heard = True
-        requests = self._wire.receive_data(data)
-        if requests:
-            self._plane.answer(requests)
-        if self._wire.events:
-            self._happened()
+        session = self._session
+        if session is None:
+            self._first_bytes += data
+            self._begin(self._transport)
+            session, data = self._session, self._first_bytes
+            if session is None:
+                return
+            self._first_bytes = b""
+        session.receive(data)
         self._flush()
-
-    def _happened(self) -> None:
-        counters = self._shared.rig.counters
-        for event in self._wire.take_events():
-            match event:
-                case StreamReset(local=True):
-                    counters.resets_sent += 1
-                case StreamReset():
-                    counters.resets_received += 1
-                case StreamRefused():
-                    counters.resets_sent += 1
-                    self._plane.stream_refused()
-                case HeaderListRefused():
-                    counters.header_lists_refused += 1
-                case GoawayReceived():
-                    counters.goaways_received += 1
-                case ConnectionFailed(error):
-                    counters.protocol_errors += 1
-                    if error.limit is not None:
-                        counters.limits_reached[error.limit] += 1
-                    counters.goaways_sent += 1
-                case _:
-                    pass
+        if self._shared.google.delivering:
+            self._shared.deliver_later()
 
     def _flush(self) -> None:
+        session = self._session
+        if session is None:
+            return
         assert self._transport is not None
-        data = self._wire.data_to_send()
+        data = session.data_to_send()
         if data:
             self._shared.rig.counters.bytes_out += len(data)
             self._transport.write(data)
-        if self._plane.closing or self._wire.failed is not None:
+        if session.closing:
             self._transport.close()
 
     def pause_writing(self) -> None:
@@ -200,7 +214,7 @@ class ProviderConnection(asyncio.Protocol):
 
     def tick(self, now_s: float) -> None:
         """Look at this connection's deadlines."""
-        transport, wire, limits = self._transport, self._wire, self._shared.limits
+        transport, limits = self._transport, self._shared.limits
         assert transport is not None
         if transport.is_closing():
             # The rest of what was written may never be read.
@@ -209,35 +223,33 @@ class ProviderConnection(asyncio.Protocol):
             elif now_s - self._closing_s >= CLOSE_TIMEOUT_S:
                 transport.abort()
             return
-        reached = self._shared.rig.counters.limits_reached
-        unread_bytes = transport.get_write_buffer_size() if self.reading_paused else None
-        overdue = self._deadlines.overdue(limits, now_s, unread_bytes)
-        if overdue is not None:
-            reached[overdue.limit] += 1
-            if overdue is Overdue.UNREAD:
-                transport.abort()
-            else:
-                self._plane.end(overdue.code, overdue.debug)
-                self._flush()
+        if self._session is None:
+            if now_s - self._opened_s >= limits.handshake_timeout_s:
+                self._shared.rig.counters.limits_reached[Overdue.GREETING.limit] += 1
+                transport.close()
             return
-        requests = self._deadlines.overdue_requests(limits, now_s)
-        answers = self._deadlines.overdue_answers(limits, now_s)
-        if requests or answers:
-            for limit, streams in (("request_timeout_s", requests), ("unread_timeout_s", answers)):
-                for stream_id in streams:
-                    wire.reset(stream_id, ErrorCode.CANCEL)
-                if streams:
-                    reached[limit] += len(streams)
-            self._shared.rig.counters.resets_sent += len(requests) + len(answers)
+        unread_bytes = transport.get_write_buffer_size() if self.reading_paused else None
+        if self._session.tick(now_s, unread_bytes):
             self._flush()
+        else:
+            transport.abort()
 
     def shut_down(self) -> None:
         """The simulator stops."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._plane.end(0, b'{"reason":"Shutdown"}')
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._session is None:
+            self._transport.close()
+        else:
+            self._session.shut_down()
             self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
             self._shared.open.discard(self)
             self._shared.rig.counters.connections_open -= 1
+
+
+def _tls_of(transport: asyncio.Transport) -> ssl.SSLObject | None:
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    return tls

@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 
 from simulator.credentials import read_pem
 from simulator.errors import CredentialsError
+from simulator.host_owner import HostOwner, owner_of
+from simulator.opening import alpn_offer
 
 
 class ServerNames:
@@ -21,8 +23,8 @@ class ServerNames:
     def __len__(self) -> int:
         return len(self._names)
 
-    def record(self, tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, context: ssl.SSLContext) -> None:
-        """The callback. `server_name` is None for clients that send no SNI, as those that connect to an address."""
+    def record(self, tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None) -> None:
+        """Note a name. It is None for clients that send no SNI, as those that connect to an address."""
         if server_name is not None:
             self._names[tls] = server_name.lower()
 
@@ -37,11 +39,11 @@ def server_tls_context(
     key_file: Path,
     client_ca_file: Path,
     *,
-    alpn_protocols: tuple[str, ...] = ("h2",),
     server_names: ServerNames | None = None,
     handshake_failed: Callable[[], None] | None = None,
 ) -> ssl.SSLContext:
-    """Return the provider plane's TLS: 1.2 or later, ALPN `h2`, a client certificate requested but not required (A1).
+    """Return the provider plane's TLS: 1.2 or later, ALPN by host (`opening`), a client certificate requested but not
+    required (A1).
 
     A client that offers other protocols only, or no ALPN, still finishes the handshake, as with APNs. A client
     certificate that does not lead to one in `client_ca_file`, or is out of date, is refused by TLS. Every certificate in
@@ -62,26 +64,36 @@ def server_tls_context(
         # Without this, OpenSSL asks for the password on the terminal, and a service would hang there.
         raise encrypted
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_OPTIONAL
-    try:
-        context.load_cert_chain(certificate_file, key_file, password=refuse_password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise CredentialsError(key_file, f"is not the key of {certificate_file}", remedy) from error
-        problem = f"is damaged, or its key {key_file} is ({error.reason or error})"
-        raise CredentialsError(certificate_file, problem, remedy) from error
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    try:
-        context.load_verify_locations(client_ca_file)
-    except ssl.SSLError as error:
-        raise CredentialsError(client_ca_file, f"is damaged ({error.reason or error})", ca_remedy) from error
-    context.set_alpn_protocols(list(alpn_protocols))
-    if server_names is not None:
-        context.sni_callback = server_names.record
-    if handshake_failed is not None:
-        context.sslobject_class = _counted(handshake_failed)
+    def context_for(owner: HostOwner | None) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_OPTIONAL
+        try:
+            context.load_cert_chain(certificate_file, key_file, password=refuse_password)
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                raise CredentialsError(key_file, f"is not the key of {certificate_file}", remedy) from error
+            problem = f"is damaged, or its key {key_file} is ({error.reason or error})"
+            raise CredentialsError(certificate_file, problem, remedy) from error
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            context.load_verify_locations(client_ca_file)
+        except ssl.SSLError as error:
+            raise CredentialsError(client_ca_file, f"is damaged ({error.reason or error})", ca_remedy) from error
+        context.set_alpn_protocols(list(alpn_offer(owner)))
+        if handshake_failed is not None:
+            context.sslobject_class = _counted(handshake_failed)
+        return context
+
+    context, of_apple = context_for(None), context_for(HostOwner.APPLE)
+
+    def choose(tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, before: ssl.SSLContext) -> None:
+        if server_names is not None:
+            server_names.record(tls, server_name)
+        if owner_of(server_name) is HostOwner.APPLE:
+            tls.context = of_apple
+
+    context.sni_callback = choose
     return context
 
 

@@ -11,6 +11,7 @@ from simulator.bounds import BoundReachedError
 from simulator.clock import Clock
 from simulator.counters import Counters
 from simulator.devices.token_space import COUNT_MAX, Environment, Fate, Minted, Population
+from simulator.fcm.state import FcmState
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.registry import Registry
@@ -76,6 +77,7 @@ class Rig:
     journal: Journal
     counters: Counters
     apns: ApnsState
+    fcm: FcmState
     registrations: Registrations = field(default_factory=Registrations)
 
     def __post_init__(self) -> None:

@@ -28,12 +28,14 @@ class ClientCertificate:
 
     `topics`: without repetition; a single one is the default when a request names none. `environments`: as marked.
     No mark at all fits both [choice: Apple's certificates always have one, home-made ones need not]. `readable`: False for
-    one that TLS trusts and `read_client_certificate` refuses; then nothing else is known of it.
+    one that TLS trusts and `read_client_certificate` refuses; then nothing else is known of it. `any_push_type`: also those
+    that certificates cannot send; the simulated FCM passes for one that can, since its projects have keys.
     """
 
     topics: tuple[bytes, ...]
     environments: frozenset[Environment] = frozenset()
     readable: bool = True
+    any_push_type: bool = False
 
 
 UNREADABLE: Final = ClientCertificate((), readable=False)

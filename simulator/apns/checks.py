@@ -270,7 +270,7 @@ def topic_allowed(inquiry: Inquiry) -> Verdict | None:
     topic, certificate, standing = _topic(inquiry), inquiry.link.certificate, inquiry.link.standing
     if certificate is not None:
         token_only = inquiry.push_type is not None and inquiry.push_type.token_only
-        allowed = topic in certificate.topics and not token_only
+        allowed = topic in certificate.topics and (certificate.any_push_type or not token_only)
     else:
         assert inquiry.seen is not None and standing is not None
         allowed = covers(standing.team_topics, topic) and covers(inquiry.seen.key.topics, topic)

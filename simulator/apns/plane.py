@@ -4,7 +4,7 @@ This is the simulator's hot path behind `wire`: per notification one `unseal`, o
 the journal and one answer. The shell hands in what one read completed and writes once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from simulator.apns.answer import BODIES, RandomIds, body_of, id_of_answer
@@ -16,6 +16,7 @@ from simulator.apns.reasons import Reason
 from simulator.apns.request import DEVICE_PATH_PREFIX
 from simulator.apns.verdict import ACCEPTED, Verdict
 from simulator.devices.token_space import Environment, SealedToken, unseal
+from simulator.journal import BODY_BYTES_KEPT_MAX
 from simulator.rig import Rig
 from wire.errors import ErrorCode, LocalProtocolError
 from wire.frames import (
@@ -54,6 +55,10 @@ _ACCEPTED_BLOCK = stateless_block([(b":status", b"200")]) + _ID_FIELD
 _REJECTED_BLOCKS = {reason: stateless_block([(b":status", b"%d" % reason.status)]) for reason in Reason}
 
 
+def _nobody_else(request: Request) -> bool:
+    return False
+
+
 def first_settings(link: Link) -> dict[int, int]:
     """What the server's first SETTINGS say on a connection: one stream, or all of them with a client certificate."""
     return {**_FIRST_SETTINGS, MAX_CONCURRENT_STREAMS: link.streams_max}
@@ -67,27 +72,41 @@ class ApnsPlane:
 
     A certificate of the other environment ends the connection at once. Which environment that is, SNI or the simulator's
     default have told; no `:authority` is waited for [choice].
+
+    `others`: asked for every request that is no device push; it answers those that are another provider's, and says so.
     """
 
     __slots__ = (
         "_connection",
         "_ids",
+        "_others",
         "_refused_streams",
         "_rig",
         "_streams_announced",
+        "_streams_min",
         "closing",
         "connection_id",
         "link",
     )
 
-    def __init__(self, rig: Rig, connection: ServerConnection, link: Link, connection_id: int, ids: RandomIds) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        connection: ServerConnection,
+        link: Link,
+        connection_id: int,
+        ids: RandomIds,
+        others: Callable[[Request], bool] = _nobody_else,
+    ) -> None:
         self.link = link
         self.connection_id = connection_id
         self.closing = False  # the connection is to be closed once what is queued is written
         self._rig = rig
         self._connection = connection
         self._ids = ids
+        self._others = others
         self._streams_announced = link.streams_max
+        self._streams_min = 0
         self._refused_streams = 0
         fault = environment_fault(link.certificate, link.environment)
         if fault is not None:
@@ -100,10 +119,16 @@ class ApnsPlane:
         now_s = rig.clock.now_s()
         now_ms = int(now_s * 1000)
         accept, journal_append, send = rig.ledger.accept, rig.journal.append, self._connection.answer
-        accepted = 0
+        accepted = elsewhere = 0
         for request in requests:
             path, apns_id = request.varying
-            token = path[_PATH_PREFIX_BYTES:] if path and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX else b""
+            if path and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX:
+                token = path[_PATH_PREFIX_BYTES:]
+            elif self._others(request):
+                elsewhere += 1
+                continue
+            else:
+                token = b""
             device = unseal(token)
             verdict = judge(request, device, link, apns, now_s)
             if verdict is not ACCEPTED:
@@ -136,13 +161,16 @@ class ApnsPlane:
                     request.body,
                     connection_id,
                     request.stream_id,
+                    path,
                 )
             )
         counters = rig.counters
-        counters.notifications += len(requests)
+        answered = len(requests) - elsewhere
         counters.streams += len(requests)
-        counters.accepted += accepted
-        rig.journal.settle(len(requests))
+        if answered:
+            counters.notifications += answered
+            counters.accepted += accepted
+            rig.journal.settle(answered)
 
     def _reject(
         self, request: Request, verdict: Verdict, token: bytes, device: SealedToken | None, now_ms: int
@@ -169,9 +197,10 @@ class ApnsPlane:
                 token,
                 apns_id,
                 request.head,
-                request.body,
+                request.body[:BODY_BYTES_KEPT_MAX],
                 self.connection_id,
                 request.stream_id,
+                request.varying[0],
             )
         )
         if rules is not None and link.penalty.closes(rules) and not self.closing:
@@ -180,7 +209,7 @@ class ApnsPlane:
     def _announce_streams(self) -> None:
         """Tell the client its stream limit when that has changed; ahead of the answer that changed it."""
         link, rules = self.link, self._rig.apns.penalty_rules
-        streams_max = link.streams_max
+        streams_max = max(link.streams_max, self._streams_min)
         if rules is not None:
             streams_max = link.penalty.streams(streams_max, rules)
         if streams_max == self._streams_announced:
@@ -191,11 +220,16 @@ class ApnsPlane:
             return  # the client leaves too many SETTINGS unacknowledged: it keeps the limit it has
         self._streams_announced = streams_max
 
-    def stream_refused(self) -> None:
-        """A stream over the limit was refused: tolerated for a while."""
+    def allow_streams(self, streams_min: int) -> None:
+        """From now on allow so many streams at least, whatever APNs thinks of the client: another provider speaks here too."""
+        self._streams_min = streams_min
+        self._announce_streams()
+
+    def stream_refused(self, abuse_text: bytes = STREAM_LIMIT_ABUSE_TEXT) -> None:
+        """A stream over the limit was refused: tolerated for a while. `abuse_text`: debug data of the GOAWAY after that."""
         self._refused_streams += 1
         if self._refused_streams >= STREAM_LIMIT_ABUSE_MAX and not self.closing:
-            self.end(ErrorCode.ENHANCE_YOUR_CALM, STREAM_LIMIT_ABUSE_TEXT)
+            self.end(ErrorCode.ENHANCE_YOUR_CALM, abuse_text)
 
     def end(self, code: int, debug: bytes) -> None:
         """GOAWAY; the shell closes once it is written."""

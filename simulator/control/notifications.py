@@ -38,6 +38,8 @@ class NotificationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True
     status: Annotated[int, msgspec.Meta(ge=100, le=599)] | None = None
     reason: Text | None = None
     apns_id: Text | None = None
+    message_id: Text | None = None
+    provider: Literal["apns", "fcm"] | None = None
     since_ms: InstantMs | None = None
     until_ms: InstantMs | None = None
     limit: Annotated[int, msgspec.Meta(ge=0, le=LIMIT_MAX)] = LIMIT_DEFAULT
@@ -50,21 +52,24 @@ class NotificationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True
 class Notification(msgspec.Struct, frozen=True):
     """One notification and its answer.
 
-    `number`: 1 for the first that the simulator ever took. `at_ms`: since the Unix epoch. `reason`: null when accepted.
-    `headers`: as sent; a repeated field has its values joined by a comma, and the signature of a provider token is
-    withheld. `:path` and `apns-id` are put back from the token (left out where the path had none) and the answer's id.
-    `body`: text, or base64 where it is not UTF-8 (`body_encoding`).
+    `number`: 1 for the first that the simulator ever took. `at_ms`: since the Unix epoch. `environment`: of APNs, else null.
+    `reason`: null when accepted; for FCM the `errorCode`, else the `status`. `token`: for FCM the target, whatever its
+    kind; of a message to a topic each delivery has an entry too, with its registration. `apns_id`: of APNs's answer,
+    `message_id` of FCM's, else null. `headers`: as sent; a repeated field has its values joined by a comma, and
+    what proves a credential is withheld. An `apns-id` is put back from the answer.
+    `body`: text, or base64 where it is not UTF-8 (`body_encoding`); at most its first 8 KiB.
     """
 
     number: int
     at_ms: int
     provider: str
-    environment: str
+    environment: str | None
     status: int
     reason: str | None
     token: str
     topic: str | None
-    apns_id: str
+    apns_id: str | None
+    message_id: str | None
     connection_id: int
     stream_id: int
     headers: dict[str, str]
@@ -136,12 +141,17 @@ def _wanted(query: NotificationsQuery) -> Wanted:
             Problem.INVALID_QUERY,
             f"there is no reason {query.reason[:80]!r}; the reasons are {', '.join(sorted(_REASON_NAMES))}",
         )
+    if query.apns_id is not None and (query.message_id is not None or query.provider == "fcm"):
+        raise ControlError(
+            Problem.INVALID_QUERY, "`apns_id` is of APNs, `message_id` of FCM: no notification has both; give one"
+        )
     return Wanted(
+        provider="apns" if query.apns_id is not None else query.provider,
         token=_bytes(query.token),
         topic=_bytes(query.topic),
         status=query.status,
         reason=query.reason,
-        apns_id=_bytes(query.apns_id),
+        message_id=_bytes(query.apns_id or query.message_id),
         since_ms=query.since_ms,
         until_ms=query.until_ms,
     )
@@ -171,16 +181,18 @@ def _notification(numbered: Numbered) -> Notification:
     entry = numbered.entry
     body, body_encoding = _body(entry.body)
     topic = entry.head.value(b"apns-topic")
+    message_id, of_apns = _text(entry.message_id), entry.provider == "apns"
     return Notification(
         number=numbered.number,
         at_ms=entry.at_ms,
         provider=entry.provider,
-        environment=entry.environment.name.lower(),
+        environment=None if entry.environment is None else entry.environment.name.lower(),
         status=entry.status,
         reason=entry.reason,
         token=_text(entry.token),
         topic=None if topic is None else _text(topic),
-        apns_id=_text(entry.apns_id),
+        apns_id=message_id if of_apns else None,
+        message_id=None if of_apns or not message_id else message_id,
         connection_id=entry.connection_id,
         stream_id=entry.stream_id,
         headers=_headers(entry.head, entry),
@@ -190,11 +202,9 @@ def _notification(numbered: Numbered) -> Notification:
 
 
 def _headers(head: Head, entry: Entry) -> dict[str, str]:
-    varying = {b":path": b"/3/device/" + entry.token, b"apns-id": entry.apns_id}
+    varying = {b":path": entry.path or b"", b"apns-id": entry.message_id}
     headers: dict[str, str] = {}
     for name, value in head.fields:
-        if name == b":path" and not entry.token:
-            continue
         key = _text(name)
         text = _text(value if value or name not in varying else varying[name])
         if name == b"authorization":

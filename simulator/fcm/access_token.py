@@ -14,11 +14,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from simulator.fcm.errors import Cause, Fault, fault
+from simulator.fcm.request_target import query_of
 from simulator.fcm.service_account import ServiceAccount
 from simulator.json_web_token import JsonWebToken, bearer_token, read_json_web_token
 from simulator.recent_texts import RecentTexts
@@ -207,15 +207,14 @@ class AccessTokens:
 def authorization_of(request: Request) -> bytes | None:
     """The credential of a request, as an `authorization` value: of the header, else of the query (B1).
 
-    [choice] The header wins, and `access_token` over `oauth_token`; in the query, the first of a name counts.
+    [choice] The header wins, and `access_token` over `oauth_token`.
     """
     authorization = request.head.value(b"authorization")
     path = request.varying[0]
     if authorization is not None or path is None or b"_token=" not in path:
         return authorization
-    query = path.partition(b"?")[2].partition(b"#")[0]
-    values = dict(reversed(parse_qsl(query)))
-    return next((b"Bearer " + values[name.encode()] for name in _QUERY_NAMES if name.encode() in values), None)
+    parameters = query_of(request)
+    return next((b"Bearer " + value.encode() for name in _QUERY_NAMES if (value := parameters.get(name))), None)
 
 
 def lifetime_of(token: JsonWebToken) -> tuple[float, float] | None:

@@ -122,6 +122,10 @@ class Cause(Enum):
         "unavailable", 503, "UNAVAILABLE", FcmErrorCode.UNAVAILABLE,
         "The service is currently unavailable.", None, "B7 Unavailable",
     )  # fmt: skip
+    BAD_GATEWAY = (
+        "bad-gateway", 502, "UNAVAILABLE", None,
+        "", None, "B7 Front-end failure; answered with a page of HTML",
+    )  # fmt: skip
     CREDENTIAL_MISSING = (
         "credential-missing", 401, "UNAUTHENTICATED", None,
         CREDENTIAL_MISSING_TEXT, None, "B7 No credential",

@@ -32,6 +32,7 @@ from tests.apns.valid_push import (
     apns_state,
     device_token,
 )
+from tests.fcm.fcm_state import fcm_state
 from wire import frames
 from wire.client import ClientConnection
 from wire.errors import ErrorCode
@@ -108,7 +109,7 @@ class Pair:
     ) -> None:
         apns = apns_state()
         apns.penalty_rules = penalty_rules
-        self.rig = Rig(Clock(lambda: NOW_S), apns.overlay, Ledger(), Journal(1_000), Counters(), apns)
+        self.rig = Rig(Clock(lambda: NOW_S), apns.overlay, Ledger(), Journal(1_000), Counters(), apns, fcm_state(apns))
         self.link = Link.opened(host, Environment.PRODUCTION, certificate)
         self.server = ServerConnection(first_settings(self.link))
         ids = RandomIds(random.Random(7).randbytes)
@@ -245,7 +246,7 @@ def test_every_answer_is_in_ledger_journal_and_counters() -> None:
     ]
     first = rows[0]
     assert (first.at_ms, first.provider, first.environment) == (int(NOW_S * 1000), "apns", Environment.PRODUCTION)
-    assert (first.token, first.apns_id, first.body, first.connection_id) == (TOKEN, APNS_ID, BODY, 11)
+    assert (first.token, first.message_id, first.body, first.connection_id) == (TOKEN, APNS_ID, BODY, 11)
     assert first.head.value(b"apns-topic") == TOPIC
 
     counters = pair.rig.counters

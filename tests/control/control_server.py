@@ -21,6 +21,7 @@ from simulator.journal import Journal, Row
 from simulator.ledger import Ledger
 from simulator.registry import Registry
 from simulator.rig import Rig
+from tests.fcm.fcm_state import fcm_state
 from wire.request import Head
 
 Result = TypeVar("Result")
@@ -36,7 +37,7 @@ def new_rig(journal_entries: int = JOURNAL_ENTRIES) -> Rig:
     clock = Clock(lambda: REAL_NOW_S)
     registry = Registry(devices_max=4)
     apns = ApnsState(registry, lambda: clock.offset_s)
-    return Rig(clock, registry, Ledger(), Journal(journal_entries), Counters(), apns)
+    return Rig(clock, registry, Ledger(), Journal(journal_entries), Counters(), apns, fcm_state(apns))
 
 
 def row(
@@ -47,10 +48,24 @@ def row(
     apns_id: bytes = b"D917CA4B",
     topic: bytes = b"com.example.app",
     body: bytes = b'{"aps":{}}',
+    path: bytes | None = None,
 ) -> Row:
     """One entry of the journal."""
     head = Head(((b":method", b"POST"), (b":path", b""), (b"apns-topic", topic), (b"apns-id", b"")))
-    return (at_ms, "apns", Environment.SANDBOX, status, reason, token, apns_id, head, body, 1, 3)
+    return (
+        at_ms,
+        "apns",
+        Environment.SANDBOX,
+        status,
+        reason,
+        token,
+        apns_id,
+        head,
+        body,
+        1,
+        3,
+        path or b"/3/device/" + token,
+    )
 
 
 @dataclass(frozen=True)

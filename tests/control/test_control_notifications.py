@@ -28,6 +28,7 @@ def test_a_notification_is_shown_with_its_headers_and_body(control: ControlServe
         "token": "ab12",
         "topic": "com.example.app",
         "apns_id": "D917CA4B",
+        "message_id": None,
         "connection_id": 1,
         "stream_id": 3,
         "headers": {
@@ -41,10 +42,10 @@ def test_a_notification_is_shown_with_its_headers_and_body(control: ControlServe
     }
 
 
-def test_a_notification_whose_path_had_no_token_is_shown_without_path(control: ControlServer) -> None:
-    control.record(row(status=404, reason="BadPath", token=b""))
+def test_a_notification_whose_path_had_no_token_is_shown_with_its_path(control: ControlServer) -> None:
+    control.record(row(status=404, reason="BadPath", token=b"", path=b"/3/devices/ab12"))
     (item,) = get(control, "/api/v1/notifications?reason=BadPath")["items"]
-    assert ":path" not in item["headers"] and item["headers"][":method"] == "POST"
+    assert item["headers"][":path"] == "/3/devices/ab12" and item["token"] == ""
 
 
 def test_a_body_that_is_no_text_is_shown_in_base64(control: ControlServer) -> None:

@@ -17,6 +17,7 @@ from simulator.registry import DeviceState
 from simulator.rig import REGISTRATION_SEED, REGISTRATION_SEEDS_MAX, Registrations, Rig
 from tests.apns.valid_push import NOW_S, TOPIC, Bench, Push
 from tests.control.control_server import FOREIGN_TOKEN, STATE, ControlServer, get
+from tests.fcm.fcm_state import fcm_state
 
 
 def test_registered_devices_get_fresh_tokens_that_carry_what_was_asked_for(control: ControlServer) -> None:
@@ -173,7 +174,7 @@ def test_the_answer_foretold_is_the_judges(
     bench = Bench()
     bench.apns.unknown_tokens = unknown_tokens
     clock = Clock(lambda: NOW_S)
-    rig = Rig(clock, bench.apns.overlay, Ledger(), Journal(), Counters(), bench.apns)
+    rig = Rig(clock, bench.apns.overlay, Ledger(), Journal(), Counters(), bench.apns, fcm_state(bench.apns))
     token = FOREIGN_TOKEN.encode()
     if fate is not None:
         shares = () if fate is Fate.ACTIVE else ((fate, 1.0),)

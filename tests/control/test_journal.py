@@ -69,7 +69,7 @@ def test_an_entry_fits_when_every_part_fits() -> None:
         Wanted(topic=b"com.example"),
         Wanted(status=200),
         Wanted(reason="BadTopic"),
-        Wanted(apns_id=b"D917CA4C"),
+        Wanted(message_id=b"D917CA4C"),
         Wanted(since_ms=5_001),
         Wanted(until_ms=5_000),
     ],

@@ -35,6 +35,7 @@ from simulator.running import RUNNING_FILE_NAME, read_running
 from simulator.settings import OPTIONS, ServeSettings, merge
 from simulator.state_directory import LOCK_FILE_NAME
 from tests.apns.valid_push import APNS_ID, BODY, JWT, NOW_S, PRIVATE_KEY, TOKEN, TOPIC, apns_state
+from tests.fcm.fcm_state import fcm_state
 from tests.fuzz.property import DOORS_CORPUS, Property
 from wire.request import Head, Request
 from wire.server import ServerConnection
@@ -49,7 +50,7 @@ def _bytes(text: str) -> bytes:
 def _rig() -> Rig:
     clock = Clock(lambda: NOW_S)
     apns = apns_state()
-    return Rig(clock, apns.overlay, Ledger(), Journal(4), Counters(), apns)
+    return Rig(clock, apns.overlay, Ledger(), Journal(4), Counters(), apns, fcm_state(apns))
 
 
 # Notifications.

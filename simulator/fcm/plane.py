@@ -1,0 +1,83 @@
+"""Google's side of one HTTP/2 connection: takes the requests that are Google's, and queues the answers. No I/O."""
+
+from collections.abc import Callable
+from typing import Final
+
+from simulator.fcm.service import ACCEPTED_FIELDS, FcmService
+from simulator.host_owner import HostOwner, owner_of
+from simulator.http_answer import HttpAnswer
+from wire.hpack import stateless_block
+from wire.request import Head, Request
+from wire.server import ServerConnection
+
+STREAMS_MAX: Final = 100
+"""MAX_CONCURRENT_STREAMS. Source: B14: peers of firebase-admin for Node; firebase-admin-node #2943."""
+
+STREAM_LIMIT_ABUSE_TEXT: Final = b"exceeded_max_concurrent_streams"
+"""Debug data of the GOAWAY that FCM sends to who exceeds it. Source: firebase-admin-node #2943."""
+
+PATH_PREFIXES: Final = (b"/v1/projects/", b"/iid/", b"/token", b"/batch", b"/fcm/send")
+"""What only Google knows. On a host of Google's every path is Google's, on one of Apple's none."""
+
+BLOCKS_KEPT_MAX: Final = 64
+"""Header blocks of answers, by status and fields; at the bound they are made anew."""
+
+_ACCEPTED_BLOCK: Final = stateless_block([(b":status", b"200"), *ACCEPTED_FIELDS])
+
+
+def is_googles(path: bytes | None, head: Head, owner: HostOwner | None) -> bool:
+    """Whether a request is for Google. `owner`: of the host that the connection came to, by SNI."""
+    if owner is not None:
+        return owner is HostOwner.GOOGLE
+    if path is not None and path.startswith(PATH_PREFIXES):
+        return True
+    return owner_of(head.value(b":authority") or head.value(b"host")) is HostOwner.GOOGLE
+
+
+class GooglePlane:
+    """One connection. `met`: called before the first answer of Google's."""
+
+    __slots__ = ("_blocks", "_connection", "_connection_id", "_met", "_owner", "_path", "_service")
+
+    def __init__(
+        self,
+        service: FcmService,
+        connection: ServerConnection,
+        connection_id: int,
+        owner: HostOwner | None,
+        met: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._connection = connection
+        self._connection_id = connection_id
+        self._owner = owner
+        self._met = met
+        self._path: bytes | None = None  # of a request that was Google's
+        self._blocks: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
+
+    def take(self, request: Request) -> bool:
+        """Answer a request if it is Google's, and tell whether it is."""
+        path = request.varying[0]
+        if path != self._path or path is None:
+            if not is_googles(path, request.head, self._owner):
+                return False
+            if self._path is None:
+                self._met()
+            self._path = path or b""
+        answer = self._service.answer(request, self._connection_id)
+        status, fields, body = answer
+        if fields is ACCEPTED_FIELDS and status == 200:
+            self._connection.answer(request.stream_id, _ACCEPTED_BLOCK, body)
+        else:
+            if request.head.value(b":method") == b"HEAD":
+                body = b""
+            self._connection.answer(request.stream_id, self._block(answer), body)
+        return True
+
+    def _block(self, answer: HttpAnswer) -> bytes:
+        known = self._blocks.get(answer[:2])
+        if known is None:
+            if len(self._blocks) >= BLOCKS_KEPT_MAX:
+                self._blocks.clear()
+            known = self._blocks[answer[:2]] = stateless_block([(b":status", b"%d" % answer.status), *answer.fields])
+        return known

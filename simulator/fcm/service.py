@@ -1,0 +1,256 @@
+"""Google's side of one simulator: requests of all its services in, answers out; verdicts counted and written down. No I/O.
+
+Shared by all connections and both versions of HTTP. Whoever hands in the requests of a read calls `settle` after it, and asks
+`deliver_slice` when there is time while `delivering`.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from simulator.devices.registration_space import Platform, SealedRegistration
+from simulator.fcm.condition import parse_condition
+from simulator.fcm.error_body import answer_of
+from simulator.fcm.errors import Cause, Fault
+from simulator.fcm.fan_out import FanOut
+from simulator.fcm.html_page import bad_gateway_page, not_found_page, too_large_page
+from simulator.fcm.instance_id import instance_id
+from simulator.fcm.judge import Verdict, judge, refused_delivery
+from simulator.fcm.message import SendRequest, TargetKind
+from simulator.fcm.message_names import FAKE_MESSAGE_ID, MessageIds, accepted_body
+from simulator.fcm.message_reading import read_send
+from simulator.fcm.oauth import TOKEN_PATH, token_endpoint
+from simulator.fcm.registrations import Registration
+from simulator.fcm.request_target import path_of, query_of, segment_text, truth_of
+from simulator.fcm.topic_subscriptions import topic_subscriptions
+from simulator.http_answer import JSON, HttpAnswer
+from simulator.journal import BODY_BYTES_KEPT_MAX as JOURNAL_BODY_BYTES_MAX
+from simulator.rig import Rig
+from wire.request import Request
+
+BODY_BYTES_KEPT_MAX: Final = 262_144
+"""Of one body; more is dropped by `wire`, and the request answered with 413. A batch of 1,000 registrations has 170 KB."""
+
+PROVIDER: Final = "fcm"
+
+ACCEPTED_FIELDS: Final = (JSON,)
+"""Of every accepted send: the same object, so that a shell may compare identity."""
+
+_SEND_PATH = re.compile(rb"/v1/projects/([^/?]+)/messages:send")
+_new_answer = HttpAnswer._make
+
+
+class FcmService:
+    """All services of Google that the rig knows. `random_bytes`: such as `os.urandom`, for message ids."""
+
+    def __init__(self, rig: Rig, random_bytes: Callable[[int], bytes]) -> None:
+        self._rig = rig
+        self._ids = MessageIds(random_bytes)
+        self._project_id = rig.fcm.project.project_id.encode()
+        self._sent = 0  # since the last `settle`
+        self._accepted = 0
+        self._journalled = 0
+        # The path of the last send that was found good, and the project that it names: senders have one.
+        self._send_path: bytes | None = None
+        self._project = ""
+
+    def answer(self, request: Request, connection_id: int) -> HttpAnswer:
+        """Answer one request. Raises nothing, whatever it holds."""
+        path = request.varying[0]
+        if path != self._send_path or path is None or request.head.value(b":method") != b"POST":
+            other = self._routed(request)
+            if other is not None:
+                return other
+            path = request.varying[0]
+        return self._send(request, connection_id)
+
+    def _routed(self, request: Request) -> HttpAnswer | None:
+        """The answer of any service but sending; None: this is a send, and `_project` the one that its path names."""
+        rig, state = self._rig, self._rig.fcm
+        method, path = request.head.value(b":method"), path_of(request)
+        if len(request.body) >= BODY_BYTES_KEPT_MAX:
+            return too_large_page()
+        match = _SEND_PATH.fullmatch(path)
+        if match is not None and method == b"POST":
+            self._send_path, self._project = request.varying[0], segment_text(match[1])
+            return None
+        now_s = rig.clock.now_s()
+        if path == TOKEN_PATH and method == b"POST":
+            rig.counters.google_calls["token"] += 1
+            return token_endpoint(request, state.access, now_s)
+        answer = instance_id(request, state, now_s)
+        if answer is not None:
+            rig.counters.google_calls["instance-id"] += 1
+            return answer
+        answer = topic_subscriptions(request, state, now_s)
+        if answer is not None:
+            rig.counters.google_calls["topic-subscriptions"] += 1
+            return answer
+        rig.counters.google_calls["unknown"] += 1
+        return not_found_page(request.varying[0] or b"")
+
+    # Sending
+
+    def _send(self, request: Request, connection_id: int) -> HttpAnswer:
+        rig = self._rig
+        now_s = rig.clock.now_s()
+        verdict = judge(request, self._project, rig.fcm, now_s)
+        self._sent += 1
+        refused, send, registration = verdict
+        if refused is not None:
+            return self._refuse(request, verdict, connection_id, now_s)
+        assert send is not None
+        path = request.varying[0]
+        assert path is not None
+        pretty = b"?" not in path or _wants_pretty(request)
+        self._accepted += 1
+        if send.validate_only:
+            message_id = FAKE_MESSAGE_ID
+        elif registration is None:
+            message_id = self._ids.for_topic()
+            self._fan_out(request, send, message_id, connection_id, now_s)
+        else:
+            sealed = registration[1]
+            if sealed is not None:
+                rig.ledger.accept(sealed[1], sealed[2])
+            if registration.platform is Platform.IOS:
+                message_id = self._ids.for_ios()
+            else:
+                message_id = self._ids.for_android(int(now_s * 1_000_000))
+        self._write_down(request, 200, None, target_of(send), message_id, connection_id, now_s)
+        return _new_answer((200, ACCEPTED_FIELDS, accepted_body(self._project_id, message_id, pretty=pretty)))
+
+    def _refuse(self, request: Request, verdict: Verdict, connection_id: int, now_s: float) -> HttpAnswer:
+        rig = self._rig
+        refused, send, registration = verdict
+        assert refused is not None
+        if send is None:
+            # Refused before it was read. The ledger shall know all the same which device got no for an answer.
+            read = read_send(request.body)
+            send = read if isinstance(read, SendRequest) else None
+        if registration is None and send is not None:
+            registration = self._registration_of(send)
+        reason = refused.cause.reason
+        if registration is not None and registration.sealed is not None:
+            rig.ledger.reject(registration.sealed.seed, registration.sealed.index, reason)
+        rig.counters.rejected_by_reason[reason] += 1
+        status = refused.cause.status
+        self._write_down(request, status, reason, b"" if send is None else target_of(send), b"", connection_id, now_s)
+        if refused.cause is Cause.BAD_GATEWAY:
+            return bad_gateway_page()
+        return answer_of(refused, pretty=_wants_pretty(request))
+
+    def _registration_of(self, send: SendRequest) -> Registration | None:
+        target = None if send.message is None else send.message.target
+        if target is None or target.kind not in (TargetKind.TOKEN, TargetKind.FID):
+            return None
+        return self._rig.fcm.registrations.find(target.text.encode("utf-8", "surrogatepass"))
+
+    def _write_down(
+        self,
+        request: Request,
+        status: int,
+        reason: str | None,
+        target: bytes,
+        message_id: bytes,
+        connection_id: int,
+        now_s: float,
+    ) -> None:
+        self._journalled += 1
+        self._rig.journal.append(
+            (
+                int(now_s * 1000),
+                PROVIDER,
+                None,
+                status,
+                reason,
+                target,
+                message_id,
+                request.head,
+                request.body[:JOURNAL_BODY_BYTES_MAX],
+                connection_id,
+                request.stream_id,
+                request.varying[0],
+            )
+        )
+
+    # Topics
+
+    @property
+    def delivering(self) -> bool:
+        """Messages to topics wait for `deliver_slice`."""
+        return len(self._rig.fcm.fan_outs) > 0
+
+    def _fan_out(
+        self, request: Request, send: SendRequest, message_id: bytes, connection_id: int, now_s: float
+    ) -> None:
+        """Begin to deliver to who follows the topic now, or comes to it while this is under way."""
+        state, message = self._rig.fcm, send.message
+        assert message is not None
+        subscriptions = state.subscriptions
+        if message.topic:
+            registrations, expected = subscriptions.of_topic(message.topic), subscriptions.count_of_topic(message.topic)
+        else:
+            condition = parse_condition(message.condition or "")
+            assert condition is not None  # the judge has read it
+            registrations = subscriptions.matching(condition)
+            expected = sum(subscriptions.count_of_topic(topic) for topic in condition.topics)
+        if state.rates.fanouts is not None:
+            state.rates.fanouts.begin(expected, now_s)
+        state.fan_outs.add(FanOut(send, registrations, request, message_id, connection_id))
+
+    def deliver_slice(self) -> None:
+        """Deliver to the next registrations, a hundred or so: each is judged, counted and written down alone."""
+        rig, state = self._rig, self._rig.fcm
+        found = state.fan_outs.next_slice()
+        if found is None:
+            return
+        fan_out, keys = found
+        message = fan_out.send.message
+        assert message is not None
+        now_s = rig.clock.now_s()
+        for key in keys:
+            registration = state.registrations.find(key)
+            if registration is None:
+                continue  # no key of ours is malformed
+            refused = refused_delivery(registration, message, state, now_s)
+            self._count_delivery(registration.sealed, refused)
+            status, reason = (200, None) if refused is None else (refused.cause.status, refused.cause.reason)
+            self._write_down(fan_out.request, status, reason, key, fan_out.message_id, fan_out.connection_id, now_s)
+        self.settle()
+
+    def _count_delivery(self, sealed: SealedRegistration | None, refused: Fault | None) -> None:
+        counters = self._rig.counters
+        if refused is None:
+            counters.topic_deliveries += 1
+        else:
+            counters.topic_deliveries_refused += 1
+        if sealed is None:
+            return
+        if refused is None:
+            self._rig.ledger.accept(sealed.seed, sealed.index)
+        else:
+            self._rig.ledger.reject(sealed.seed, sealed.index, refused.cause.reason)
+
+    def settle(self) -> None:
+        """Bring counters and journal up to date, once per read."""
+        if self._journalled:
+            counters = self._rig.counters
+            counters.notifications += self._sent
+            counters.accepted += self._accepted
+            self._rig.journal.settle(self._journalled)
+            self._sent = self._accepted = self._journalled = 0
+
+
+def target_of(send: SendRequest) -> bytes:
+    """The target of a message as the journal has it: token or FID as sent, `/topics/…`, or the condition; b"" for none."""
+    message = send.message
+    if message is None:
+        return b""
+    text = message.token or message.fid or (f"/topics/{message.topic}" if message.topic else message.condition)
+    return (text or "").encode("utf-8", "surrogatepass")
+
+
+def _wants_pretty(request: Request) -> bool:
+    path = request.varying[0]
+    return path is None or b"?" not in path or truth_of(query_of(request).get("prettyPrint", "true")) is not False

@@ -1,0 +1,185 @@
+"""One connection that speaks HTTP/1.1: h11 reads and writes, Google's services answer (B1, B14). No I/O.
+
+APNs has no HTTP/1.1. Whoever asks for a path that is none of Google's, on a host that is nobody's, is told so.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import h11
+
+from simulator.deadlines import Since
+from simulator.fcm.plane import is_googles
+from simulator.fcm.service import BODY_BYTES_KEPT_MAX
+from simulator.host_owner import HostOwner
+from simulator.http_answer import HttpAnswer
+from simulator.session import SessionParts
+from wire.request import Head, Request
+
+STREAM_ID = 0
+"""In the journal, of notifications that came by HTTP/1.1."""
+
+REQUESTS_A_READ_MAX = 1_000  # pipelined; the connection is closed after them, and the client sends the rest again
+
+_TEXT = (b"content-type", b"text/plain; charset=UTF-8")
+_VERSION_NOT_SUPPORTED = HttpAnswer(505, (_TEXT,), b"APNs speaks HTTP/2 only; FCM's paths are answered here as well.\n")
+
+
+class Http1Session:
+    """See `session.Session`. `owner`: of the host that the client came to, by SNI. `date_s`: for the `date` field."""
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        owner: HostOwner | None,
+        connection_id: int,
+        now_s: float,
+        date_s: Callable[[], float],
+        *,
+        secure: bool,
+    ) -> None:
+        self._parts = parts
+        self._owner = owner
+        self._connection_id = connection_id
+        self._date_s = date_s
+        self._scheme = b"https" if secure else b"http"
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=parts.limits.header_list_bytes_max)
+        self._out: list[bytes] = []
+        self._request: h11.Request | None = None
+        self._body = bytearray()
+        self._body_bytes = 0
+        self._in_request = False
+        self._answered = 0
+        self._heard = 0  # reads
+        self._request_since = Since(None, now_s)
+        self._unread_since = Since(None, now_s)
+        self._silent_since = Since(0, now_s)
+        self.closing = False
+
+    def receive(self, data: bytes) -> None:
+        if self.closing:
+            return
+        self._heard += 1
+        try:
+            self._h11.receive_data(data)
+            self._read_events()
+        except h11.RemoteProtocolError as error:
+            self._parts.rig.counters.protocol_errors += 1
+            self._refuse(error.error_status_hint, str(error))
+        self._parts.google.settle()
+
+    def _read_events(self) -> None:
+        for _ in range(REQUESTS_A_READ_MAX):
+            event = self._h11.next_event()
+            while not isinstance(event, h11.EndOfMessage):
+                if event is h11.NEED_DATA:
+                    self._in_request = self._request is not None or bool(self._h11.trailing_data[0])
+                    self._continue_if_waited_for()
+                    return
+                if event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                    self.closing = True
+                    return
+                self._take(event)
+                event = self._h11.next_event()
+            self._answer()
+            if self.closing:
+                return
+        self.closing = True
+
+    def _continue_if_waited_for(self) -> None:
+        if self._h11.they_are_waiting_for_100_continue:
+            self._send(h11.InformationalResponse(status_code=100, headers=[]))
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, h11.Request):
+            self._request = event
+        elif isinstance(event, h11.Data):
+            self._body_bytes += len(event.data)
+            self._body += event.data[: BODY_BYTES_KEPT_MAX - len(self._body)]
+
+    def _answer(self) -> None:
+        asked = self._request
+        assert asked is not None
+        body = bytes(self._body)
+        self._request, self._in_request = None, False
+        self._body, self._body_bytes = bytearray(), 0
+        self._answered += 1
+        self._parts.rig.counters.streams += 1
+        request = self._as_request(asked, body)
+        if is_googles(request.varying[0], request.head, self._owner):
+            answer = self._parts.google.answer(request, self._connection_id)
+        else:
+            answer = _VERSION_NOT_SUPPORTED
+        self._write(answer, without_body=asked.method == b"HEAD")
+        if self._h11.our_state is h11.MUST_CLOSE or self._h11.their_state is h11.MUST_CLOSE:
+            self.closing = True
+            return
+        self._h11.start_next_cycle()
+
+    def _as_request(self, asked: h11.Request, body: bytes) -> Request:
+        """The request as HTTP/2 would bring it."""
+        host = next((bytes(value) for name, value in asked.headers if name == b"host"), b"")
+        fields = [
+            (b":method", bytes(asked.method)),
+            (b":scheme", self._scheme),
+            (b":authority", host),
+            (b":path", b""),
+            *((bytes(name), bytes(value)) for name, value in asked.headers if name != b"host"),
+        ]
+        return Request(STREAM_ID, Head(tuple(fields)), (_origin_form(bytes(asked.target)), None), body)
+
+    def _refuse(self, status: int, why: str) -> None:
+        self.closing = True
+        if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        self._write(HttpAnswer(status, (_TEXT,), f"{why}\n".encode("utf-8", "replace")), without_body=False)
+
+    def _write(self, answer: HttpAnswer, *, without_body: bool) -> None:
+        date = format_datetime(datetime.fromtimestamp(self._date_s(), UTC), usegmt=True)
+        headers = [
+            *answer.fields,
+            (b"date", date.encode()),
+            (b"content-length", b"%d" % len(answer.body)),
+        ]
+        if self.closing:
+            headers.append((b"connection", b"close"))
+        self._send(h11.Response(status_code=answer.status, headers=headers))
+        if not without_body:
+            self._send(h11.Data(data=answer.body))
+        self._send(h11.EndOfMessage())
+
+    def _send(self, event: "h11.Event") -> None:
+        data = self._h11.send(event)
+        if data:
+            self._out.append(data)
+
+    def data_to_send(self) -> bytes:
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def tick(self, now_s: float, unread_bytes: int | None) -> bool:
+        limits, reached = self._parts.limits, self._parts.rig.counters.limits_reached
+        if self._unread_since.stuck_s(unread_bytes, now_s) >= limits.unread_timeout_s:
+            reached["unread_timeout_s"] += 1
+            return False
+        begun = self._answered if self._in_request else None
+        if self._request_since.stuck_s(begun, now_s) >= limits.request_timeout_s:
+            reached["request_timeout_s"] += 1
+            self._refuse(408, "the request was not ended in time")
+        elif self._silent_since.stuck_s(self._heard, now_s) >= limits.idle_timeout_s:
+            reached["idle_timeout_s"] += 1
+            self.closing = True
+        return True
+
+    def shut_down(self) -> None:
+        self.closing = True
+
+
+def _origin_form(target: bytes) -> bytes:
+    """The path and query of a request target (RFC 9112, section 3.2), also of one in absolute form."""
+    if target.startswith(b"/"):
+        return target
+    _, scheme, rest = target.partition(b"://")
+    return b"/" + rest.partition(b"/")[2] if scheme else target

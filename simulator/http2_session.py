@@ -1,0 +1,107 @@
+"""One connection that speaks HTTP/2: `wire` reads, the planes of the providers answer, deadlines are looked at. No I/O."""
+
+from simulator.apns.link import Link
+from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, STREAM_LIMIT_ABUSE_TEXT, ApnsPlane, first_settings
+from simulator.deadlines import Deadlines, Overdue
+from simulator.fcm import plane as google
+from simulator.fcm.plane import GooglePlane
+from simulator.fcm.service import BODY_BYTES_KEPT_MAX
+from simulator.host_owner import HostOwner
+from simulator.session import SessionParts
+from wire.errors import ErrorCode
+from wire.events import ConnectionFailed, GoawayReceived, HeaderListRefused, StreamRefused, StreamReset
+from wire.frames import MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE
+from wire.server import ServerConnection
+
+
+class Http2Session:
+    """See `session.Session`. `owner`: of the host that the client came to, by SNI; None: both providers answer, by path.
+
+    On a host of Google's 100 streams are allowed at once. On one that is nobody's the connection begins as APNs's do, with
+    one stream, and the first request to Google raises that to 100 [choice].
+    """
+
+    def __init__(
+        self, parts: SessionParts, link: Link, owner: HostOwner | None, connection_id: int, now_s: float
+    ) -> None:
+        self._parts = parts
+        settings = {**first_settings(link), MAX_HEADER_LIST_SIZE: parts.limits.header_list_bytes_max}
+        if owner is HostOwner.GOOGLE:
+            settings[MAX_CONCURRENT_STREAMS] = google.STREAMS_MAX
+        self._wire = ServerConnection(
+            settings,
+            body_bytes_max=PAYLOAD_BYTES_KEPT_MAX if owner is HostOwner.APPLE else BODY_BYTES_KEPT_MAX,
+            limits=parts.wire_limits,
+        )
+        self._deadlines = Deadlines(self._wire, now_s)
+        self._google = parts.google
+        google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
+        self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, google_plane.take)
+        self._abuse_text = STREAM_LIMIT_ABUSE_TEXT
+        if owner is HostOwner.GOOGLE:
+            self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT
+            self._plane.allow_streams(google.STREAMS_MAX)
+
+    def _met_google(self) -> None:
+        self._plane.allow_streams(google.STREAMS_MAX)
+
+    @property
+    def closing(self) -> bool:
+        return self._plane.closing or self._wire.failed is not None
+
+    def receive(self, data: bytes) -> None:
+        self._deadlines.heard = True
+        requests = self._wire.receive_data(data)
+        if requests:
+            self._plane.answer(requests)
+            self._google.settle()
+        if self._wire.events:
+            self._happened()
+
+    def _happened(self) -> None:
+        counters = self._parts.rig.counters
+        for event in self._wire.take_events():
+            match event:
+                case StreamReset(local=True):
+                    counters.resets_sent += 1
+                case StreamReset():
+                    counters.resets_received += 1
+                case StreamRefused():
+                    counters.resets_sent += 1
+                    self._plane.stream_refused(self._abuse_text)
+                case HeaderListRefused():
+                    counters.header_lists_refused += 1
+                case GoawayReceived():
+                    counters.goaways_received += 1
+                case ConnectionFailed(error):
+                    counters.protocol_errors += 1
+                    if error.limit is not None:
+                        counters.limits_reached[error.limit] += 1
+                    counters.goaways_sent += 1
+                case _:
+                    pass
+
+    def data_to_send(self) -> bytes:
+        return self._wire.data_to_send()
+
+    def tick(self, now_s: float, unread_bytes: int | None) -> bool:
+        counters, limits, wire = self._parts.rig.counters, self._parts.limits, self._wire
+        overdue = self._deadlines.overdue(limits, now_s, unread_bytes)
+        if overdue is not None:
+            counters.limits_reached[overdue.limit] += 1
+            if overdue is Overdue.UNREAD:
+                return False
+            self._plane.end(overdue.code, overdue.debug)
+            return True
+        requests = self._deadlines.overdue_requests(limits, now_s)
+        answers = self._deadlines.overdue_answers(limits, now_s)
+        for limit, streams in (("request_timeout_s", requests), ("unread_timeout_s", answers)):
+            for stream_id in streams:
+                wire.reset(stream_id, ErrorCode.CANCEL)
+            if streams:
+                counters.limits_reached[limit] += len(streams)
+        counters.resets_sent += len(requests) + len(answers)
+        return True
+
+    def shut_down(self) -> None:
+        self._plane.end(0, b'{"reason":"Shutdown"}')

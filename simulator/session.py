@@ -1,0 +1,45 @@
+"""What one connection speaks once that is known: the form that HTTP/1.1 and HTTP/2 have in common, and what they share."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulator.apns.answer import RandomIds
+from simulator.fcm.service import FcmService
+from simulator.limits import Limits
+from simulator.rig import Rig
+from wire.budget import WireLimits
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What all sessions of one simulator share. `ids`: where made-up apns-ids come from."""
+
+    rig: Rig
+    limits: Limits
+    wire_limits: WireLimits
+    ids: RandomIds
+    google: FcmService
+
+
+class Session(Protocol):
+    """Bytes in, answers out. No I/O: a shell hands in the bytes of each read, and writes once what is to be sent."""
+
+    @property
+    def closing(self) -> bool:
+        """The connection is to be closed once everything is written."""
+
+    def receive(self, data: bytes) -> None:
+        """Take the bytes of one read, and answer what they complete."""
+
+    def data_to_send(self) -> bytes:
+        """What is to be written now; b"" for nothing."""
+
+    def tick(self, now_s: float, unread_bytes: int | None) -> bool:
+        """Look at the deadlines; False: cut the connection, nothing can reach this client.
+
+        `now_s`: of any clock that only goes forward. `unread_bytes`: what waits to be written, while the shell does not read
+        because of it; else None.
+        """
+
+    def shut_down(self) -> None:
+        """The simulator stops: say goodbye."""
