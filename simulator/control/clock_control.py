@@ -38,7 +38,8 @@ class ResetRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`parts`: what to begin anew; default everything.
 
     `journal`: recent notifications. `ledger`: counts, rounds and populations. `overlay`: states set by hand. `clock`: back
-    to real time. `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order.
+    to real time. `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order, and
+    what is known of FCM's access tokens.
     """
 
     parts: list[Part] | None = None
@@ -114,6 +115,7 @@ async def _reset_counters(rig: Rig) -> None:
 
 async def _reset_provider_tokens(rig: Rig) -> None:
     rig.apns.forget_tokens()
+    rig.fcm.access.forget()
 
 
 _RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {

@@ -2,7 +2,9 @@
 
 import pytest
 
+from simulator.fcm.access_token import CREDENTIAL_EXPIRED, Grant
 from tests.control.control_server import FOREIGN_TOKEN, NOW_MS, STATE, ControlServer, get, row
+from tests.fcm.service_account import self_signed_claims, signed
 
 
 def test_the_clock_is_frozen_advanced_and_real_again(control: ControlServer) -> None:
@@ -83,6 +85,20 @@ def test_a_reset_of_nothing_does_nothing(control: ControlServer) -> None:
     use_everything(control)
     assert control.call("POST", "/api/v1/reset", {"parts": []}).json == {"parts": []}
     assert len(used(control)) == 5
+
+
+def test_a_reset_forgets_the_age_of_access_tokens(control: ControlServer) -> None:
+    now_s = NOW_MS // 1000
+    token = b"Bearer " + signed(self_signed_claims(iat=now_s, exp=now_s + 3600))
+
+    def judged() -> object:
+        return control.on_loop(lambda: control.rig.fcm.access.grant_of(token, control.rig.clock.now_s()))
+
+    assert isinstance(judged(), Grant)
+    control.call("PUT", "/api/v1/clock", {"advance_ms": 3_600_000})
+    assert judged() is CREDENTIAL_EXPIRED
+    control.call("POST", "/api/v1/reset", {"parts": ["provider-tokens"]})
+    assert isinstance(judged(), Grant)
 
 
 @pytest.mark.parametrize("body", [{"parts": ["clocks"]}, {"parts": "clock"}, {"part": ["clock"]}, ["clock"]])
