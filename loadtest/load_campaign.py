@@ -13,11 +13,13 @@ from loadtest.load_settings import LoadSettings
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
 from sender.apns.messages import ApnsOptions
-from sender.campaign import client_tls
+from sender.apns.provider import ApnsProvider
+from sender.client_tls import client_tls
 from sender.delivery import Counts, Delivery
 from sender.gevent_shell import GeventRun
 from sender.pool import PoolOptions
 from sender.run import Pacer
+from sender.store.records import Due
 from sender.template import Refusal
 
 STALL_TIMEOUT_S = 30.0
@@ -101,14 +103,12 @@ class BatchSender:
         self._on_counts = on_counts
         template = settings.template
         draw = random.Random(campaign.key).random
-        self._delivery = Delivery(
+        provider = ApnsProvider(
             ApnsOptions(settings.population.topic, settings.endpoint.authority),
-            campaign_key=campaign.key,
-            render=_render_own if template is None else template.render,
-            authorization=campaign.provider_token.text,
-            renew=campaign.provider_token.renew,
-            draw=draw,
+            campaign.key,
+            _own_payload if template is None else template.payload_of,
         )
+        self._delivery = Delivery(provider, campaign.provider_token, draw=draw)
         self._source = PopulationSource(
             settings.population,
             stop=0,
@@ -166,8 +166,8 @@ def _index_as_attributes(index: int, person: int) -> bytes:
     return b"%d" % index
 
 
-def _render_own(attributes: bytes) -> bytes | Refusal:
-    return _PAYLOAD_START + attributes + b"}"
+def _own_payload(due: Due) -> bytes | Refusal:
+    return _PAYLOAD_START + due[4] + b"}"
 
 
 def _attributes_of_people(seed: int) -> Callable[[int, int], bytes]:

@@ -6,17 +6,19 @@ It moves bytes; `Run`, `Delivery` and `Lane` decide.
 import asyncio
 import contextlib
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from sender.credential import CredentialAnswer, CredentialRequest
 from sender.delivery import Delivery
 from sender.lane import Lane
 from sender.pool import Endpoint, PoolOptions
 from sender.run import BATCH_MAX, TICK_S, UNCOMMITTED_MAX, Pacer, Run, Seat, Source, Wanted
 from sender.store.records import Exchange
 
-__all__ = ["BATCH_MAX", "TICK_S", "UNCOMMITTED_MAX", "AsyncioRun", "Source", "run_until_done"]
+__all__ = ["BATCH_MAX", "TICK_S", "UNCOMMITTED_MAX", "AsyncioRun", "Source", "run_all_until_done"]
 
 WRITE_BUFFER_BYTES = 1 << 18  # unsent bytes of a connection, above which it takes no more notifications
 
@@ -73,8 +75,9 @@ class _LaneProtocol(asyncio.Protocol):
 class AsyncioRun:
     """One run of a campaign.
 
-    `source`: asked from one thread of its own. `tls`: the context, None for clear text. `now`: seconds since the epoch.
-    `rate_per_s`: 0 for as fast as the provider answers. `on_progress`: called a few times a second.
+    `source`: asked from one thread, `store_thread`, which runs may share; None for one of its own. `tls`: the context, None
+    for clear text. `now`: seconds since the epoch. `pacer`: None for as fast as the provider answers; runs may share one.
+    `fetch`: gets a credential that has to be asked for, in a thread. `on_progress`: called a few times a second.
     """
 
     def __init__(
@@ -87,7 +90,9 @@ class AsyncioRun:
         *,
         draw: Callable[[], float],
         now: Callable[[], float] = time.time,
-        rate_per_s: float = 0.0,
+        pacer: Pacer | None = None,
+        fetch: Callable[[CredentialRequest], CredentialAnswer] | None = None,
+        store_thread: ThreadPoolExecutor | None = None,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.delivery = delivery
@@ -99,12 +104,12 @@ class AsyncioRun:
         self._source = source
         self._tls = tls
         self._draw = draw
-        self._rate_per_s = rate_per_s
+        self._fetch = fetch
         self._on_progress = on_progress
-        self._run: Run
+        self._run = Run(delivery, endpoint, pool, pacer or Pacer(0.0, now()), now())
         self._done: asyncio.Future[None]
         self._work_came: asyncio.Event  # there is something to send: connections are worth opening
-        self._store_thread: ThreadPoolExecutor
+        self._store_thread = store_thread
 
     @property
     def last_error(self) -> str:
@@ -119,9 +124,11 @@ class AsyncioRun:
         self.loop = asyncio.get_running_loop()
         self._done = self.loop.create_future()
         self._work_came = asyncio.Event()
-        now_s = self.now()
-        self._run = Run(self.delivery, self.endpoint, self.pool, Pacer(self._rate_per_s, now_s), now_s)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as self._store_thread:
+        with contextlib.ExitStack() as held:
+            if self._store_thread is None:
+                self._store_thread = held.enter_context(new_store_thread())
+            now_s = self.now()
+            self._run.begin(now_s)
             self.exchange_after_read(now_s)
             tasks = [asyncio.create_task(self._keep_connected()) for _ in range(self.pool.connections)]
             tasks.append(asyncio.create_task(self._tick()))
@@ -133,6 +140,10 @@ class AsyncioRun:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 for protocol in list(self.protocols):
                     protocol.transport.close()
+
+    def allow_uncommitted(self, count: int) -> None:
+        """See `Run.allow_uncommitted`."""
+        self._run.allow_uncommitted(count)
 
     def interrupt(self) -> None:
         """Stop claiming; what is in flight is waited for, and the run ends."""
@@ -187,11 +198,31 @@ class AsyncioRun:
                     protocol.transport.abort()
             self._exchange(self._run.exchange_at_tick(now_s))
             self._tell_of_work()
+            self._ask_for_credential(now_s)
             self._on_progress()
 
     def _tell_of_work(self) -> None:
         if not self._run.idle:
             self._work_came.set()
+
+    # The credential.
+
+    def _ask_for_credential(self, now_s: float) -> None:
+        request = self._run.credential_request(now_s)
+        if request is not None:
+            threading.Thread(target=self._fetch_credential, args=(request,), name="credential", daemon=True).start()
+
+    def _fetch_credential(self, request: CredentialRequest) -> None:
+        assert self._fetch is not None, "the credential has to be asked for, and nobody can"
+        answer = self._fetch(request)
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the run is over
+            self.loop.call_soon_threadsafe(self._credential_answered, answer)
+
+    def _credential_answered(self, answer: CredentialAnswer) -> None:
+        now_s = self.now()
+        self._run.credential_answered(answer, now_s, self._draw())
+        for protocol in list(self.protocols):
+            self.pump(protocol, now_s)
 
     # The store.
 
@@ -202,6 +233,7 @@ class AsyncioRun:
     def _exchange(self, wanted: Wanted | None) -> None:
         if wanted is None:
             return
+        assert self._store_thread is not None
         future = self._store_thread.submit(self._source.exchange, *wanted)
         future.add_done_callback(
             lambda done: self.loop.call_soon_threadsafe(self._exchanged, done.result, done.exception)
@@ -217,6 +249,7 @@ class AsyncioRun:
         now_s = self.now()
         self._run.exchanged(result(), now_s)
         self._tell_of_work()
+        self._ask_for_credential(now_s)
         for protocol in list(self.protocols):
             self.pump(protocol, now_s)
         if self._run.end_if_done():
@@ -226,12 +259,44 @@ class AsyncioRun:
         self.exchange_after_read(now_s)
 
 
-async def run_until_done(run: AsyncioRun) -> None:
-    """Run with Ctrl-C as a wish to end in good order: what is in flight is waited for and stored."""
+def new_store_thread() -> ThreadPoolExecutor:
+    """The one thread that asks a store, for the length of a `with` block."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+
+async def run_all_until_done(runs: Sequence[AsyncioRun]) -> None:
+    """Run side by side with Ctrl-C as a wish to end in good order: what is in flight is waited for and stored.
+
+    Together they have `UNCOMMITTED_MAX` notifications under way; those that end leave their share to the others.
+    Errors of a source end all of them, and are raised.
+    """
     loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        for run in runs:
+            run.interrupt()
+
     with contextlib.suppress(NotImplementedError):  # no signal handlers on this platform: Ctrl-C ends at once
         import signal
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, run.interrupt)
-    await run.run()
+            loop.add_signal_handler(number, interrupt)
+    under_way = list(runs)
+
+    def share_out() -> None:
+        for run in under_way:
+            run.allow_uncommitted(UNCOMMITTED_MAX // len(under_way))
+
+    async def run_one(run: AsyncioRun) -> None:
+        await run.run()
+        under_way.remove(run)
+        share_out()
+
+    share_out()
+    tasks = [asyncio.create_task(run_one(run)) for run in runs]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

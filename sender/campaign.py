@@ -4,7 +4,6 @@ import asyncio
 import gc
 import hashlib
 import random
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,12 +13,16 @@ from pathlib import Path
 import msgspec
 
 from sender.apns.messages import ApnsOptions
+from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
-from sender.asyncio_shell import AsyncioRun, run_until_done
+from sender.asyncio_shell import AsyncioRun, run_all_until_done
+from sender.client_tls import CertificateFiles, client_tls
+from sender.credential import Credential, ShownInTls
 from sender.delivery import Delivery
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint, PoolOptions
 from sender.reaction import RetryPolicy
+from sender.run import Pacer
 from sender.segment import parse as parse_segment
 from sender.store.device_store import DeviceStore
 from sender.store.records import Campaign, Exchange, Outcome, State
@@ -28,14 +31,6 @@ from sender.template import compile as compile_template
 
 # Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
 GC_YOUNG_OBJECTS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFiles:
-    """A client certificate, chain included, and its private key, unencrypted; PEM. `key`: None when both are in one file."""
-
-    certificate: Path
-    key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +146,9 @@ def run_campaign(
     template = compile_template(options.payload)
     _check_size(template, options.apns)
     segment = parse_segment(options.segment)
-    provider_token = None
+    credential: Credential = ShownInTls()
     if options.key_file is not None:
-        provider_token = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
+        credential = ProviderTokenSource.from_file(options.key_file, options.key_id, options.team_id)
     tls = client_tls(options.endpoint, options.ca_file, options.certificate)
     with DeviceStore.open(options.store) as store:
         campaign = store.begin_campaign(
@@ -166,15 +161,8 @@ def run_campaign(
             with_attributes=bool(template.names),
         )
         draw = random.Random(campaign.key).random
-        delivery = Delivery(
-            options.apns,
-            campaign_key=campaign.key,
-            render=template.render,
-            authorization=None if provider_token is None else provider_token.text,
-            renew=None if provider_token is None else provider_token.renew,
-            draw=draw,
-            policy=options.policy,
-        )
+        provider = ApnsProvider(options.apns, campaign.key, template.payload_of)
+        delivery = Delivery(provider, credential, draw=draw, policy=options.policy)
         progress = Progress(total=store.remaining(campaign))
 
         def show() -> None:
@@ -191,7 +179,7 @@ def run_campaign(
             tls,
             options.pool,
             draw=draw,
-            rate_per_s=options.rate_per_s,
+            pacer=Pacer(options.rate_per_s, time.time()),
             on_progress=show,
         )
         invalidated_before = store.standing(campaign).invalidated if campaign.run > 1 else 0
@@ -211,52 +199,6 @@ def _check_size(template: Template, apns: ApnsOptions) -> None:
         raise SenderConfigurationError(f"the payload has {len(payload):,} bytes; APNs takes {limit:,} at most")
 
 
-def client_tls(
-    endpoint: Endpoint, ca_file: Path | None, certificate: CertificateFiles | None = None
-) -> ssl.SSLContext | None:
-    """The TLS context for an endpoint, None for clear text. Raises SenderConfigurationError for files that cannot be used."""
-    if not endpoint.tls:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise SenderConfigurationError(f"the CA file {ca_file} cannot be used: {error}") from None
-    context.set_alpn_protocols(["h2"])
-    if certificate is not None:
-        _show_certificate(context, certificate)
-    return context
-
-
-def _show_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:
-    key_file = files.key or files.certificate
-    for path, part, remedy in (
-        (files.certificate, b"CERTIFICATE-----", "give the certificate in PEM with --cert-file"),
-        (key_file, b"PRIVATE KEY-----", "give the key in PEM with --cert-key-file"),
-    ):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SenderConfigurationError(f"cannot read {path}: {error.strerror}") from None
-        if part not in content:
-            raise SenderConfigurationError(f"{path} holds no {part.decode().strip('-').lower()}; {remedy}")
-    encrypted = SenderConfigurationError(f"the private key in {key_file} is encrypted; decrypt it first")
-
-    def refuse_password() -> str:
-        # Without this, OpenSSL asks on the terminal.
-        raise encrypted
-
-    try:
-        context.load_cert_chain(files.certificate, key_file, password=refuse_password)
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise SenderConfigurationError(
-                f"{key_file} is not the key of the certificate {files.certificate}"
-            ) from None
-        raise SenderConfigurationError(
-            f"the client certificate {files.certificate} or its key {key_file} is damaged ({error.reason or error})"
-        ) from None
-
-
 def _run_timed(run: AsyncioRun) -> float:
     gc.collect()
     gc.freeze()
@@ -264,7 +206,7 @@ def _run_timed(run: AsyncioRun) -> float:
     gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
     started_at_s = time.perf_counter()
     try:
-        asyncio.run(run_until_done(run))
+        asyncio.run(run_all_until_done([run]))
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()

@@ -8,11 +8,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sender.apns.messages import ApnsOptions, apns_id_prefix
-from sender.apns.reasons import Action
-from sender.reaction import Answer, RetryPolicy, react
+from sender.credential import Credential
+from sender.provider import Provider
+from sender.reaction import Action, Answer, RetryPolicy, react
 from sender.store.records import Due, Outcome, State
-from sender.template import Refusal, payload_bytes_max
+from sender.template import Refusal
 
 STATUS_OF_NO_ANSWER = 0
 
@@ -38,36 +38,28 @@ class Counts:
 
 
 class Delivery:
-    """One campaign's notifications on their way.
+    """One campaign's notifications on their way to one provider.
 
-    `authorization(now_s)`: the provider token's field, or None with a client certificate. `renew(refused, now_s)`: asks for
-    another one. `render(attributes)`: the payload of one device, or why there is none. `draw()`: uniform in
-    [0, 1), for jitter.
+    `draw()`: uniform in [0, 1), for jitter. `held_until_s`: before it nothing is sent, since the provider has said so.
     """
 
     def __init__(
         self,
-        options: ApnsOptions,
+        provider: Provider,
+        credential: Credential,
         *,
-        campaign_key: int,
-        render: Callable[[bytes], bytes | Refusal],
-        authorization: Callable[[float], bytes] | None,
-        renew: Callable[[bytes, float], bool] | None,
         draw: Callable[[], float],
         policy: RetryPolicy | None = None,
     ) -> None:
-        self.options = options
-        self.render = render
-        self.authorization = authorization
-        self.renew = renew
+        self.provider = provider
+        self.credential = credential
         self.policy = policy or RetryPolicy()
-        self.apns_id_prefix = apns_id_prefix(campaign_key)
-        self.payload_bytes_max = payload_bytes_max(options.push_type, options.topic)
         self.ready: deque[Due] = deque()
         self.outcomes: list[Outcome] = []
         self.counts = Counts()
         self.claimed = 0  # handed in, and not yet taken out as outcomes
         self.stopped: str | None = None
+        self.held_until_s = 0.0
         self.last_answer_at_s: float | None = None
         self._draw = draw
 
@@ -87,13 +79,13 @@ class Delivery:
         self.counts.rejected[refusal.reason] += 1
         self._resolve(due, State.REJECTED, STATUS_OF_NO_ANSWER, refusal.reason, due.attempts, now_s)
 
-    def settle(self, due: Due, answer: Answer, refused_token: bytes, now_s: float) -> Action:
+    def settle(self, due: Due, answer: Answer, authorization: bytes, now_s: float) -> Action:
         """Draw the consequence of an answer other than 200, or of none (`answer.status` 0). Returns the action taken."""
         attempts = due.attempts + 1
         reaction = react(answer, attempts, now_s, self.policy, self._draw())
         action = reaction.action
-        if action is Action.RENEW and (self.renew is None or not self.renew(refused_token, now_s)):
-            # The token is too young to be renewed: its refusal is no matter of age, so wait as for any other failure.
+        if action is Action.RENEW and not self.credential.renew(authorization, now_s):
+            # The credential is too young to be renewed: its refusal is no matter of age, so wait as for any other failure.
             reaction = react(Answer(STATUS_OF_NO_ANSWER), attempts, now_s, self.policy, self._draw())
             action = reaction.action
         if action in (Action.RENEW, Action.MOVE):
@@ -105,9 +97,14 @@ class Delivery:
         elif action is Action.RETRY:
             self.counts.retried += 1
             retry_at_ms = max(1, int(reaction.retry_at_s * 1000))
+            if answer.holds_all:
+                self.held_until_s = max(self.held_until_s, reaction.retry_at_s)
             self._resolve(due, State.WAITING, answer.status, answer.reason, attempts, now_s, retry_at_ms=retry_at_ms)
         elif action is Action.STOP:
-            self.stop(f"the provider answered {answer.status} {answer.reason} to what all notifications have in common")
+            self.stop(
+                f"the provider answered {answer.status} {answer.reason} to what all notifications have in common"
+                + (f": {answer.detail}" if answer.detail else "")
+            )
             # Not this device's fault: due again once the campaign is mended.
             self.counts.given_up += 1
             self._resolve(due, State.GIVEN_UP, answer.status, answer.reason, attempts, now_s)

@@ -18,6 +18,7 @@ import gevent
 import gevent.event
 import gevent.socket
 
+from sender.credential import CredentialAnswer, CredentialRequest
 from sender.delivery import Delivery
 from sender.lane import Lane
 from sender.pool import Endpoint, PoolOptions
@@ -228,7 +229,7 @@ class GeventRun:
 
     `source`: asked in the greenlet that has something for it, so it should answer from memory. `tls`: the context, None for
     clear text. `now`: seconds since the epoch. `pacer`: None for as fast as the provider answers; several runs may share
-    one. `on_progress`: called a few times a second.
+    one. `fetch`: gets a credential that has to be asked for, in a thread. `on_progress`: called a few times a second.
     """
 
     def __init__(
@@ -242,6 +243,7 @@ class GeventRun:
         draw: Callable[[], float],
         now: Callable[[], float] = time.time,
         pacer: Pacer | None = None,
+        fetch: Callable[[CredentialRequest], CredentialAnswer] | None = None,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.delivery = delivery
@@ -253,6 +255,7 @@ class GeventRun:
         self._source = source
         self._tls = tls
         self._draw = draw
+        self._fetch = fetch
         self._on_progress = on_progress
         self._greenlets: list[gevent.Greenlet] = []
         self._ended = gevent.event.Event()
@@ -351,11 +354,29 @@ class GeventRun:
                     connection.abort()
             self._exchange(self.core.exchange_at_tick(now_s))
             self._tell_of_work()
+            self._ask_for_credential(now_s)
             self._on_progress()
 
     def _tell_of_work(self) -> None:
         if not self.core.idle:
             self._work_came.set()
+
+    # The credential.
+
+    def _ask_for_credential(self, now_s: float) -> None:
+        request = self.core.credential_request(now_s)
+        if request is not None:
+            # No greenlet of this run's own: others may share the credential, and wait for it when this run has ended.
+            gevent.spawn(self._fetch_credential, request)
+
+    def _fetch_credential(self, request: CredentialRequest) -> None:
+        assert self._fetch is not None, "the credential has to be asked for, and nobody can"
+        # In a thread of gevent's: the sockets of the standard library would hold up all greenlets where nothing is patched.
+        answer = gevent.get_hub().threadpool.apply(self._fetch, (request,))
+        now_s = self.now()
+        self.core.credential_answered(answer, now_s, self._draw())
+        for connection in list(self.connections):
+            connection.pump(now_s)
 
     # The source.
 
@@ -375,6 +396,7 @@ class GeventRun:
             now_s = self.now()
             self.core.exchanged(exchange, now_s)
             self._tell_of_work()
+            self._ask_for_credential(now_s)
             for connection in list(self.connections):
                 connection.pump(now_s)
             if self.core.end_if_done():

@@ -2,35 +2,33 @@
 
 A shell opens the socket, hands in the bytes of each read with `received`, calls `fill`, and writes `data_to_send()` once.
 It calls `tick` a few times a second, and `lost` when the socket is gone. Nothing is lost with a connection: what it had in
-flight goes back to the delivery under the same apns-id.
+flight goes back to the delivery under the same id.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
-from sender.apns.messages import PATH_PREFIX, goaway_reason, header_fields, read_answer
-from sender.apns.reasons import Action, action_for
 from sender.delivery import Delivery
 from sender.network_errors import certificate_alert, in_words
-from sender.reaction import Answer
+from sender.reaction import Action, Answer
 from sender.store.records import Due, Outcome, State
-from sender.template import Refusal
 from wire.client import ClientConnection, PreparedRequest
 from wire.errors import ErrorCode, code_name
 from wire.events import ConnectionFailed, GoawayReceived, PingAcknowledged, StreamReset
 
 _ACCEPTED = State.ACCEPTED
-# Our own finding, in the provider's word: what is personalised can be too large for some and not for others.
-_TOO_LARGE = Refusal("PayloadTooLarge")
 _new_tuple = tuple.__new__  # a named tuple at half the cost of calling its class
 _FINAL = (Action.REJECT, Action.INVALIDATE)
+AUTHORIZATIONS_KEPT_MAX = 4  # of one connection; they are renewed every few minutes at most, answers take seconds
 
 
 @dataclass(frozen=True, slots=True)
 class LaneOptions:
     """Limits of one connection.
 
-    `streams_max`: ours, beside the peer's. `answer_timeout_s`: a stream without an answer is reset alone. `ping_after_s`:
-    silence of the peer, with requests in flight, before it is pinged; `ping_timeout_s`: how long the answer may take.
+    `streams_max`: ours, beside the provider's and the peer's. `answer_timeout_s`: a stream without an answer is reset alone.
+    `ping_after_s`: silence of the peer, with requests in flight, before it is pinged; `ping_timeout_s`: how long the answer
+    may take.
     `first_stream_id`: where each connection begins to count; near 2^31 it shows how the end of the stream ids is met.
     """
 
@@ -47,13 +45,20 @@ class Lane:
     def __init__(self, delivery: Delivery, options: LaneOptions, now_s: float) -> None:
         self.delivery = delivery
         self.options = options
-        self.connection = ClientConnection(first_stream_id=options.first_stream_id)
+        provider = delivery.provider
+        self.streams_max = min(options.streams_max, provider.streams_max or options.streams_max)
+        self.connection = ClientConnection(
+            varying=provider.answer_varying,
+            request_varying=provider.request_varying,
+            first_stream_id=options.first_stream_id,
+        )
         self.in_flight: dict[int, tuple[Due, float]] = {}  # stream -> notification and when it was sent, oldest first
         self.draining = False  # takes no more; closes when what is in flight is answered
         self.answered = 0
         self.why = ""  # why it drains or failed
         self._prepared: PreparedRequest | None = None
-        self._token: bytes | None = b""
+        # What the prepared request carries, and what those before it did: of streams above an id.
+        self._authorizations: deque[tuple[int, bytes]] = deque(maxlen=AUTHORIZATIONS_KEPT_MAX)
         self._heard_at_s = now_s
         self._pinged_at_s: float | None = None
 
@@ -69,7 +74,7 @@ class Lane:
         connection = self.connection
         if self.draining or not connection.settings_received:
             return 0
-        return min(connection.streams_free, self.options.streams_max - len(self.in_flight))
+        return min(connection.streams_free, self.streams_max - len(self.in_flight))
 
     def data_to_send(self) -> bytes:
         """Bytes for the socket, b"" when there are none."""
@@ -80,40 +85,52 @@ class Lane:
         delivery = self.delivery
         ready = delivery.ready
         room = min(self.room, allowance, len(ready))
-        if room <= 0 or delivery.stopped is not None:
+        if room <= 0 or delivery.stopped is not None or now_s < delivery.held_until_s:
             return 0
-        connection, in_flight = self.connection, self.in_flight
         prepared = self._prepare(now_s)
-        send, render, id_prefix = connection.send, delivery.render, delivery.apns_id_prefix
-        payload_bytes_max = delivery.payload_bytes_max
+        if prepared is None:
+            return 0
+        connection, in_flight, provider = self.connection, self.in_flight, delivery.provider
+        send, body_of, path, id_format = connection.send, provider.body_of, provider.path, provider.id_format
+        body_bytes_max = provider.body_bytes_max
         sent = 0
         while sent < room and ready:
             due = ready.popleft()
-            device_id, token, _, _, attributes = due
-            payload = render(attributes)
-            if not isinstance(payload, bytes):
-                delivery.refuse(due, payload, now_s)
+            body = body_of(due)
+            if not isinstance(body, bytes):
+                delivery.refuse(due, body, now_s)
                 continue
-            size = len(payload)
-            if size > payload_bytes_max:
-                delivery.refuse(due, _TOO_LARGE, now_s)
+            size = len(body)
+            if size > body_bytes_max:
+                delivery.refuse(due, provider.too_large, now_s)
                 continue
             if size > connection.outbound_window:
                 ready.appendleft(due)
                 break
-            stream_id = send(prepared, PATH_PREFIX + token.encode(), id_prefix + b"%012x" % device_id, payload)
+            if id_format is None:
+                stream_id = send(prepared, path, None, body)
+            else:
+                stream_id = send(prepared, path + due[1].encode(), id_format % due[0], body)
             in_flight[stream_id] = (due, now_s)
             sent += 1
         delivery.counts.sent += sent
         return sent
 
-    def _prepare(self, now_s: float) -> PreparedRequest:
-        delivery = self.delivery
-        token = delivery.authorization(now_s) if delivery.authorization is not None else None
-        if self._prepared is None or token is not self._token:
-            self._prepared = self.connection.prepare(header_fields(delivery.options, token))
-            self._token = token
+    def _prepare(self, now_s: float) -> PreparedRequest | None:
+        """What all requests have in common; None while there is no credential to send with."""
+        authorization = self.delivery.credential.text(now_s)
+        if authorization is None:
+            return None
+        if self._prepared is None or authorization is not self._authorizations[-1][1]:
+            self._prepared = self.connection.prepare(self.delivery.provider.header_fields(authorization))
+            self._authorizations.append((next(reversed(self.in_flight), 0), authorization))
         return self._prepared
+
+    def _authorization_of(self, stream_id: int) -> bytes:
+        """The credential that a request was sent with: a late answer must not cost its successor."""
+        return next(
+            (text for above, text in reversed(self._authorizations) if stream_id > above), self._authorizations[0][1]
+        )
 
     def received(self, data: bytes, now_s: float) -> None:
         """Settle the answers in the bytes of one read."""
@@ -143,7 +160,8 @@ class Lane:
                 accepted += 1
                 append(_new_tuple(Outcome, (due[0], _ACCEPTED, 200, "", due[3] + 1, now_ms, 0, 0)))
                 continue
-            action = delivery.settle(due, read_answer(response), self._token or b"", now_s)
+            authorization = self._authorization_of(response.stream_id)
+            action = delivery.settle(due, delivery.provider.read_answer(response), authorization, now_s)
             if action not in _FINAL:
                 delivery.counts.latency_not_final_ms[latency] += 1
             if action is Action.MOVE:
@@ -187,10 +205,11 @@ class Lane:
             entry = self.in_flight.pop(stream_id, None)
             if entry is not None:
                 self.delivery.give_back(entry[0])
-        reason = goaway_reason(debug)
-        self.drain(f"GOAWAY {code_name(code)} {reason or debug[:80].decode('ascii', 'backslashreplace')}".strip())
-        if reason and action_for(403, reason) is Action.STOP:
-            self.delivery.stop(f"the provider closed the connection: {reason}")
+        farewell = self.delivery.provider.read_goaway(debug)
+        said = farewell.reason or debug[:80].decode("ascii", "backslashreplace")
+        self.drain(f"GOAWAY {code_name(code)} {said}".strip())
+        if farewell.final:
+            self.delivery.stop(f"the provider closed the connection: {said}")
 
     def _unanswered(self, due: Due, what: str, now_s: float) -> None:
         self.delivery.settle(due, Answer(0, what), b"", now_s)

@@ -7,6 +7,7 @@ each lane and `tick` every `TICK_S`, and carries out each exchange with the sour
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from sender.credential import CredentialAnswer, CredentialRequest
 from sender.delivery import Delivery
 from sender.lane import Lane
 from sender.network_errors import certificate_alert, in_words
@@ -19,8 +20,6 @@ TICK_S = 0.05
 UNCOMMITTED_MAX = 4_096
 # A batch is what one exchange claims at most; smaller ones cost more transactions, larger ones leave the wire idle.
 BATCH_MAX = 2_048
-# So many results make an exchange worth its transaction; fewer are stored with the next tick.
-OUTCOMES_WORTH_STORING = 1_024
 
 
 class Source(Protocol):
@@ -68,7 +67,15 @@ class Run:
         self.pool = pool
         self.last_error = ""
         self._pacer = pacer
+        self.allow_uncommitted(UNCOMMITTED_MAX)
         self.begin(now_s)
+
+    def allow_uncommitted(self, count: int) -> None:
+        """How many notifications may be claimed and not yet stored: runs that share a store share `UNCOMMITTED_MAX`."""
+        self._uncommitted_max = count
+        self._batch_max = min(BATCH_MAX, count // 2)
+        # So many results make an exchange worth its transaction; fewer are stored with the next tick.
+        self._outcomes_worth_storing = self._batch_max // 2
 
     def begin(self, now_s: float) -> None:
         """Start, or go on after the end with a source that has more to send."""
@@ -110,29 +117,49 @@ class Run:
 
     def stalled(self, now_s: float) -> bool:
         """The provider has been silent for too long, and the run is stopped: give up all connections."""
-        silent_since_s = max(self.delivery.last_answer_at_s or 0.0, self._claimed_since_s)
+        delivery = self.delivery
+        silent_since_s = max(delivery.last_answer_at_s or 0.0, self._claimed_since_s, delivery.held_until_s)
         if not self.delivery.claimed or now_s - silent_since_s <= self.pool.stall_timeout_s:
             return False
-        why = f"; the last error was: {self.last_error}" if self.last_error else ""
+        error = delivery.credential.trouble or self.last_error
+        why = f"; the last error was: {error}" if error else ""
         self.delivery.stop(f"no answer from {self.endpoint.authority} for {self.pool.stall_timeout_s:g} s{why}")
         return True
+
+    # The credential.
+
+    def credential_request(self, now_s: float) -> CredentialRequest | None:
+        """What has to be asked for so that notifications can be sent, now and later. Ends in `credential_answered`."""
+        delivery = self.delivery
+        if delivery.credential.refused is not None:
+            delivery.stop(delivery.credential.refused)
+        if not delivery.claimed or delivery.stopped is not None:
+            return None
+        return delivery.credential.request(now_s)
+
+    def credential_answered(self, answer: CredentialAnswer, now_s: float, draw: float) -> None:
+        """The answer is there. Fill all lanes next."""
+        self.delivery.credential.answered(answer, now_s, draw)
+        if self.delivery.credential.refused is not None:
+            self.delivery.stop(self.delivery.credential.refused)
 
     # The source.
 
     def exchange_after_read(self, now_s: float) -> Wanted | None:
         """An exchange, when there is enough to store or to claim to be worth a transaction."""
         delivery = self.delivery
-        want = 0 if self._dry or delivery.stopped is not None else UNCOMMITTED_MAX - delivery.claimed
+        want = 0 if self._dry or delivery.stopped is not None else self._uncommitted_max - delivery.claimed
         outcomes = len(delivery.outcomes)
         all_answered = self._dry and outcomes == delivery.claimed > 0  # nothing else is worth waiting for
-        claim = want >= BATCH_MAX and len(delivery.ready) < BATCH_MAX
-        return self._exchange_if(outcomes >= OUTCOMES_WORTH_STORING or all_answered or claim, now_s)
+        claim = want >= self._batch_max and len(delivery.ready) < self._batch_max
+        return self._exchange_if(outcomes >= self._outcomes_worth_storing or all_answered or claim, now_s)
 
     def exchange_at_tick(self, now_s: float) -> Wanted | None:
         """An exchange, when there is anything to store or to ask for."""
         retry_due = self._next_retry_at_ms is not None and now_s * 1000 >= self._next_retry_at_ms
         more_to_come = (not self._exhausted or not self.delivery.claimed) and self._next_retry_at_ms is None
-        wants = more_to_come and len(self.delivery.ready) < BATCH_MAX and self.delivery.claimed < UNCOMMITTED_MAX
+        room = len(self.delivery.ready) < self._batch_max and self.delivery.claimed < self._uncommitted_max
+        wants = more_to_come and room
         ending = self.delivery.stopped is not None  # what is ready, or waits for its time, is given back
         return self._exchange_if(bool(self.delivery.outcomes) or retry_due or wants or ending, now_s)
 
@@ -145,8 +172,8 @@ class Run:
             delivery.give_up_ready(now_s)
         outcomes = delivery.take_outcomes()
         # Nothing that is being stored counts as stored yet.
-        room = UNCOMMITTED_MAX - delivery.claimed - len(outcomes)
-        want = min(BATCH_MAX, room) if delivery.stopped is None else 0
+        room = self._uncommitted_max - delivery.claimed - len(outcomes)
+        want = min(self._batch_max, room) if delivery.stopped is None else 0
         self._asked = max(0, want)
         return Wanted(outcomes, self._asked, int(now_s * 1000))
 

@@ -134,7 +134,8 @@ def send(
     interrupted, the rest stays due.
     """
     from sender.apns.messages import ApnsOptions
-    from sender.campaign import CampaignOptions, CertificateFiles, default_name, run_campaign
+    from sender.campaign import CampaignOptions, default_name, run_campaign
+    from sender.client_tls import CertificateFiles
     from sender.credential_options import CredentialOptions, choose_credential
     from sender.errors import SenderError
     from sender.lane import LaneOptions

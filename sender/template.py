@@ -15,6 +15,7 @@ import msgspec
 
 from sender.attribute_name import ATTRIBUTE_NAME_PATTERN
 from sender.errors import SenderConfigurationError
+from sender.store.records import Due
 
 PAYLOAD_BYTES_MAX = 4_096  # Apple: Sending notification requests to APNs
 PAYLOAD_BYTES_MAX_VOIP = 5_120  # same page: VoIP notifications
@@ -69,6 +70,10 @@ class Template:
             (fields[name], default, following) for (name, default), following in zip(slots, parts[1:], strict=True)
         )
         self._names_by_field = {field: name for name, field in fields.items()}
+
+    def payload_of(self, due: Due) -> bytes | Refusal:
+        """Make the payload for the device of a notification, as `render` does."""
+        return self._constant if self._constant is not None else self.render(due[4])
 
     def render(self, attributes_json: bytes) -> bytes | Refusal:
         """Make the payload for a device with these attributes (a JSON object of texts): compact JSON.

@@ -23,10 +23,12 @@ import msgspec
 from loadtest.bench.profile_step import Step
 from loadtest.bench.reference_sender import Minted
 from loadtest.bench.task import GC_YOUNG_OBJECTS, PAYLOAD_END, PAYLOAD_START, payload, trusting
-from sender.apns.messages import PATH_PREFIX, ApnsOptions, apns_id_prefix, header_fields
+from sender.apns.messages import PATH_PREFIX, ApnsOptions, header_fields
+from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
 from sender.delivery import Delivery
 from sender.lane import Lane, LaneOptions
+from sender.notification_id import notification_id_prefix
 from sender.store.records import Due
 from simulator.apns.answer import RandomIds
 from simulator.apns.judge import judge
@@ -71,14 +73,8 @@ class Ends:
         self.source = Minted(due)
         provider_token = ProviderTokenSource.from_file(credentials.key_file, credentials.key_id, credentials.team_id)
         self.authorization = provider_token.text(time.time())
-        self.delivery = Delivery(
-            ApnsOptions(TOPIC, AUTHORITY),
-            campaign_key=SEED,
-            render=lambda attributes: PAYLOAD_START + attributes + PAYLOAD_END,
-            authorization=provider_token.text,
-            renew=provider_token.renew,
-            draw=lambda: 0.5,
-        )
+        provider = ApnsProvider(ApnsOptions(TOPIC, AUTHORITY), SEED, lambda due: PAYLOAD_START + due[4] + PAYLOAD_END)
+        self.delivery = Delivery(provider, provider_token, draw=lambda: 0.5)
         self.lane = Lane(self.delivery, LaneOptions(), time.time())
         self.spent_s: dict[str, list[float]] = {name: [] for name in STEPS}
         self.sent: list[bytes] = []  # reads of the server
@@ -137,16 +133,17 @@ def _sender_steps(ends: Ends, total: int, tls: dict[str, float]) -> list[Step]:
     whole = {name: _one_of_batch_us(spent_s) for name, spent_s in ends.spent_s.items()}
     paths = [request.varying[0] or b"" for request in ends.requests]
     token = paths[0][len(PATH_PREFIX) :].decode()
-    id_prefix = apns_id_prefix(SEED)
+    id_format = notification_id_prefix(SEED) + b"%012x"
     answer_varying = (b"apns-id", b"apns-unique-id")
+    due = [Due(number, token, 0, 0, b"%d" % number) for number in range(total)]
 
     def name_one(number: int) -> tuple[bytes, bytes]:
-        return PATH_PREFIX + token.encode(), id_prefix + b"%012x" % number
+        return PATH_PREFIX + token.encode(), id_format % number
 
     return [
         Step("sender", 0, "exchange with the source: results taken, notifications handed out", whole["exchange"]),
         Step("sender", 0, "Lane.fill: ready notifications into requests", whole["fill"]),
-        Step("sender", 1, "render the payload", _each(ends.delivery.render, [b"%d" % n for n in range(total)])),
+        Step("sender", 1, "render the payload", _each(ends.delivery.provider.body_of, due)),
         Step("sender", 1, "path and apns-id", _each(name_one, range(total))),
         Step("sender", 1, "wire: ClientConnection.send", _send_alone(ends, paths)),
         Step("sender", 0, "join what is to be written", whole["sender join"]),
@@ -248,7 +245,7 @@ def _pair(settings: dict[int, int]) -> tuple[ServerConnection, ClientConnection]
 def _send_alone(ends: Ends, paths: Sequence[bytes]) -> float:
     server, client = _pair({})
     prepared = client.prepare(header_fields(ApnsOptions(TOPIC, AUTHORITY), ends.authorization))
-    id_prefix, body = apns_id_prefix(SEED), payload(1)
+    id_prefix, body = notification_id_prefix(SEED), payload(1)
     spent_s: list[float] = []
     answer = stateless_block([(b":status", b"200")])
     for start in range(0, len(paths), BATCH):
@@ -269,7 +266,7 @@ def _answer_alone(ends: Ends) -> float:
     block = stateless_block([(b":status", b"200")]) + literal_name(b"apns-id") + b"\x24"
     path, body = PATH_PREFIX + b"0" * 64, payload(1)
     spent_s: list[float] = []
-    id_prefix = apns_id_prefix(SEED)
+    id_prefix = notification_id_prefix(SEED)
     for _ in range(BATCHES):
         for number in range(BATCH):
             client.send(prepared, path, id_prefix + b"%012x" % number, body)

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import httpx
 
 from loadtest.bench.task import HTTP_OK, SendTask, answer_async, payload, provider_token, read_task, trusting
-from sender.apns.messages import apns_id_prefix
+from sender.notification_id import notification_id_prefix
 
 
 async def send(task: SendTask, tokens: list[str], authorization: str) -> int:
     """Send all over HTTP/2, `in_flight` at a time; returns how many were accepted."""
     headers = {"authorization": authorization, "apns-topic": task.topic, "apns-push-type": "alert"}
-    id_prefix = apns_id_prefix(task.population_seed).decode()
+    id_prefix = notification_id_prefix(task.population_seed).decode()
     accepted = 0
     numbered = iter(enumerate(tokens))
     limits = httpx.Limits(max_connections=task.connections)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from loadtest.bench.task import PAYLOAD_END, PAYLOAD_START, SendTask, answer, answer_async, payload, read_task
 from sender.apns.messages import ApnsOptions
+from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
 from sender.asyncio_shell import AsyncioRun
-from sender.campaign import CampaignOptions, client_tls, run_campaign
+from sender.campaign import CampaignOptions, run_campaign
+from sender.client_tls import client_tls
 from sender.delivery import Delivery
 from sender.pool import Endpoint, PoolOptions
 from sender.store.records import Due, Exchange, Outcome, State
@@ -48,14 +50,12 @@ def send_from_memory(task: SendTask) -> None:
     endpoint = Endpoint.parse(task.url)
     provider_token = ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
     draw = random.Random(task.population_seed).random
-    delivery = Delivery(
+    provider = ApnsProvider(
         ApnsOptions(task.topic, endpoint.authority),
-        campaign_key=task.population_seed,
-        render=lambda attributes: PAYLOAD_START + attributes + PAYLOAD_END,
-        authorization=provider_token.text,
-        renew=provider_token.renew,
-        draw=draw,
+        task.population_seed,
+        lambda each: PAYLOAD_START + each[4] + PAYLOAD_END,
     )
+    delivery = Delivery(provider, provider_token, draw=draw)
     source = Minted(due)
     tls = client_tls(endpoint, Path(task.ca_file))
     pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S)
@@ -64,7 +64,7 @@ def send_from_memory(task: SendTask) -> None:
         await AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw).run()
         return source.accepted
 
-    assert delivery.render(b"7") == payload(7)
+    assert provider.body_of(Due(7, "", 0, 0, b"7")) == payload(7)
     answer_async(work)
 
 

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain, pairwise, repeat
 
 from loadtest.bench.task import SendTask, answer_async, payload, provider_token, read_task, trusting
-from sender.apns.messages import PATH_PREFIX, ApnsOptions, apns_id_prefix, header_fields
+from sender.apns.messages import PATH_PREFIX, ApnsOptions, header_fields
+from sender.notification_id import notification_id_prefix
 from sender.pool import Endpoint
 from wire.frames import FRAME_HEADER, PREFACE, SETTINGS_ACK, settings_frame, window_update_frame
 from wire.hpack import Encoder, integer, literal_name
@@ -111,7 +112,7 @@ def requests_of(task: SendTask, start: int, stop: int, authorization: bytes) -> 
     fields = header_fields(ApnsOptions(task.topic, Endpoint.parse(task.url).authority), authorization)
     numbers = range(start, stop)
     tokens = (PATH_PREFIX + minted.token.encode() for minted in task.population.mint_range(start, stop))
-    id_prefix = apns_id_prefix(task.population_seed)
+    id_prefix = notification_id_prefix(task.population_seed)
     if task.encoding == "literal":
         # The tokens are minted before the clock starts, as the store of a sender has them.
         return _literal(fields, numbers, list(tokens), id_prefix)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from sender.apns.reasons import action_for
 from sender.errors import SenderConfigurationError
 from sender.reaction import Answer
 from wire.request import Response
@@ -62,16 +63,6 @@ def header_fields(options: ApnsOptions, authorization: bytes | None) -> list[tup
     return fields
 
 
-def apns_id_prefix(campaign_key: int) -> bytes:
-    """All of an apns-id but its last 12 digits, which are the device id (below 2^48): `prefix + b"%012x" % device_id`.
-
-    The same notification of the same campaign has the same id however often it is sent and by whichever process, so that a
-    repeat can be recognised. `campaign_key`: 64 random bits.
-    """
-    digits = f"{campaign_key:016x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:]}-0000-".encode()
-
-
 def read_answer(response: Response) -> Answer:
     """An APNs response other than 200 as an answer. A body that is not APNs' JSON leaves the reason empty."""
     head = response.head
@@ -84,8 +75,9 @@ def read_answer(response: Response) -> Answer:
     return Answer(
         status,
         body.reason,
-        body.timestamp,
-        retry_after.decode("latin-1") if retry_after is not None else None,
+        action_for(status, body.reason),
+        timestamp_ms=body.timestamp,
+        retry_after=retry_after.decode("latin-1") if retry_after is not None else None,
     )
 
 

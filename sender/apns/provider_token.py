@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from sender.credential import Credential
 from sender.errors import SenderConfigurationError
 
 RENEW_AFTER_S = 50 * 60
@@ -24,7 +25,7 @@ def _segment(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-class ProviderTokenSource:
+class ProviderTokenSource(Credential):
     """Makes provider tokens from a private key (PKCS 8, EC P-256).
 
     `text(now_s)` is the value of the `authorization` field, the same object until it is renewed.

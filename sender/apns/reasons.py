@@ -6,24 +6,7 @@ with itself.
 
 from enum import Enum, unique
 
-
-@unique
-class Action(Enum):
-    """What becomes of a notification after an answer."""
-
-    ACCEPT = "accept"
-    REJECT = "reject"
-    """Final for this notification; its token stays."""
-    INVALIDATE = "invalidate"
-    """Final, and the token is dead from an instant on."""
-    RETRY = "retry"
-    """Again, after a growing pause or as long as the provider says."""
-    RENEW = "renew"
-    """Again at once with a new provider token."""
-    MOVE = "move"
-    """Again at once over another connection: this one is being shut."""
-    STOP = "stop"
-    """Every other notification of the campaign would get the same: end it before it burns the rest."""
+from sender.reaction import Action
 
 
 @unique

@@ -3,6 +3,8 @@
 import random
 
 from sender.apns.messages import ApnsOptions
+from sender.apns.provider import ApnsProvider
+from sender.credential import Credential
 from sender.delivery import Delivery
 from sender.lane import Lane, LaneOptions
 from sender.reaction import RetryPolicy
@@ -15,6 +17,7 @@ from wire.server import ServerConnection
 TOPIC = "com.example.app"
 PAYLOAD = b'{"aps":{"alert":"hello"}}'
 START_S = 1_760_000_000.0
+CAMPAIGN_KEY = 0xD917CA4BAE9F4549
 
 
 def due(device_id: int, attempts: int = 0) -> Due:
@@ -22,23 +25,25 @@ def due(device_id: int, attempts: int = 0) -> Due:
 
 
 def delivery(policy: RetryPolicy | None = None, token: list[bytes] | None = None) -> Delivery:
-    """A delivery whose provider token is `token[0]`; renewing puts another one there."""
-    shared = token if token is not None else [b"bearer first"]
+    """A delivery to APNs whose provider token is `token[0]`; renewing puts another one there."""
+    provider = ApnsProvider(ApnsOptions(TOPIC, "provider.test"), CAMPAIGN_KEY, lambda due: PAYLOAD)
+    credential = Listed(token if token is not None else [b"bearer first"])
+    return Delivery(provider, credential, draw=random.Random(1).random, policy=policy)
 
-    def renew(refused: bytes, now_s: float) -> bool:
-        if refused == shared[0]:
-            shared[0] += b"+"
+
+class Listed(Credential):
+    """The first of `texts`; renewing puts another one there."""
+
+    def __init__(self, texts: list[bytes]) -> None:
+        self.texts = texts
+
+    def text(self, now_s: float) -> bytes | None:
+        return self.texts[0]
+
+    def renew(self, refused: bytes, now_s: float) -> bool:
+        if refused == self.texts[0]:
+            self.texts[0] += b"+"
         return True
-
-    return Delivery(
-        ApnsOptions(TOPIC, "provider.test"),
-        campaign_key=0xD917CA4BAE9F4549,
-        render=lambda attributes: PAYLOAD,
-        authorization=lambda now_s: shared[0],
-        renew=renew,
-        draw=random.Random(1).random,
-        policy=policy,
-    )
 
 
 class ScriptedProvider:

@@ -15,7 +15,9 @@ import msgspec
 
 from loadtest.source import PopulationSource
 from sender.apns.messages import ApnsOptions
+from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
+from sender.credential import Credential, ShownInTls
 from sender.delivery import Delivery
 from sender.lane import LaneOptions
 from sender.pool import Endpoint, PoolOptions
@@ -99,19 +101,14 @@ def main(task: Task) -> Result:
         monkey.patch_all()
     endpoint = Endpoint.parse(task.url)
     tls = ssl.create_default_context(cafile=task.ca_file) if endpoint.tls else None
-    token = (
-        ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
-        if task.key_file is not None
-        else None
-    )
+    credential: Credential = ShownInTls()
+    if task.key_file is not None:
+        credential = ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
     draw = random.Random(1).random
     payload = b'{"aps":{"alert":"%s"}}' % (b"x" * task.payload_bytes)
     delivery = Delivery(
-        ApnsOptions(TOPIC, endpoint.authority),
-        campaign_key=1,
-        render=lambda attributes: payload,
-        authorization=None if token is None else token.text,
-        renew=None if token is None else token.renew,
+        ApnsProvider(ApnsOptions(TOPIC, endpoint.authority), 1, lambda due: payload),
+        credential,
         draw=draw,
         policy=RetryPolicy(attempts_max=50, base_s=0.01, pause_max_s=0.02),
     )

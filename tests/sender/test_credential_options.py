@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sender.apns.messages import ApnsOptions
-from sender.campaign import CampaignOptions, CertificateFiles
+from sender.campaign import CampaignOptions
+from sender.client_tls import CertificateFiles
 from sender.credential_options import CredentialOptions, choose_credential
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint

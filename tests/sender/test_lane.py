@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sender.apns.messages import apns_id_prefix
 from sender.lane import LaneOptions
+from sender.notification_id import notification_id_prefix
 from sender.reaction import RetryPolicy
 from sender.store.records import Outcome, State
 from tests.sender.scripted_provider import PAYLOAD, START_S, ScriptedProvider, delivery, due
@@ -36,8 +36,8 @@ def test_a_notification_is_a_whole_apns_request() -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**48 - 1))
-def test_apns_ids_are_canonical_uuids_that_name_campaign_and_device(key: int, device_id: int) -> None:
-    text = apns_id_prefix(key) + b"%012x" % device_id
+def test_ids_are_canonical_uuids_that_name_campaign_and_device(key: int, device_id: int) -> None:
+    text = notification_id_prefix(key) + b"%012x" % device_id
     assert [len(part) for part in text.split(b"-")] == [8, 4, 4, 4, 12]
     assert int(text.replace(b"-", b""), 16) == key << 64 | device_id
 
@@ -115,7 +115,7 @@ def test_a_payload_too_large_for_apns_is_refused_here_and_harms_no_other() -> No
     sender = delivery()
     sizes = {1: 4_096, 2: 4_097, 3: 10}
     payloads = iter([b"x" * size for size in sizes.values()])
-    sender.render = lambda attributes: next(payloads)
+    sender.provider.body_of = lambda due: next(payloads)
     sender.add([due(number) for number in sizes])
     provider = ScriptedProvider(sender)
     assert provider.send() == 2

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sender.apns.reasons import ACTIONS, Action, ReasonRow, action_for
-from sender.reaction import RETRY_AFTER_MAX_S, Answer, RetryPolicy, pause_s, react, retry_after_s
+from sender.apns.reasons import ACTIONS, ReasonRow, action_for
+from sender.reaction import RETRY_AFTER_MAX_S, Action, Answer, RetryPolicy, pause_s, react, retry_after_s
 from tests.spec.apns_transcript import APNS_REASONS
 
 NOW_S = 1_760_000_000.0
@@ -37,12 +37,14 @@ def test_only_answers_about_the_device_token_invalidate_it() -> None:
 
 
 def test_a_410_invalidates_from_its_own_timestamp() -> None:
-    reaction = react(Answer(410, "Unregistered", timestamp_ms=123_000), 1, NOW_S, POLICY, 0.0)
+    reaction = react(Answer(410, "Unregistered", Action.INVALIDATE, timestamp_ms=123_000), 1, NOW_S, POLICY, 0.0)
     assert reaction.invalidate_at_ms == 123_000
 
 
 def test_a_bad_device_token_invalidates_from_now() -> None:
-    assert react(Answer(400, "BadDeviceToken"), 1, NOW_S, POLICY, 0.0).invalidate_at_ms == int(NOW_S * 1000)
+    assert react(Answer(400, "BadDeviceToken", Action.INVALIDATE), 1, NOW_S, POLICY, 0.0).invalidate_at_ms == int(
+        NOW_S * 1000
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,8 +61,8 @@ def test_attempts_are_bounded() -> None:
 
 
 def test_a_provider_token_is_not_renewed_without_end() -> None:
-    assert react(Answer(403, "ExpiredProviderToken"), 1, NOW_S, POLICY, 0.0).action is Action.RENEW
-    assert react(Answer(403, "ExpiredProviderToken"), 4, NOW_S, POLICY, 0.0).given_up
+    assert react(Answer(403, "ExpiredProviderToken", Action.RENEW), 1, NOW_S, POLICY, 0.0).action is Action.RENEW
+    assert react(Answer(403, "ExpiredProviderToken", Action.RENEW), 4, NOW_S, POLICY, 0.0).given_up
 
 
 @given(st.integers(1, 60), st.floats(0, 1, exclude_max=True))

@@ -10,7 +10,7 @@ import pytest
 
 from pushrig_pytest import PushSimulator
 from sender.asyncio_shell import AsyncioRun
-from sender.campaign import client_tls
+from sender.client_tls import client_tls
 from sender.pool import Endpoint, PoolOptions
 from sender.store.records import Exchange, Outcome
 from tests.sender.scripted_provider import delivery, due
