@@ -18,7 +18,7 @@ from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.rates.rate_limits import RateLimits
 from simulator.registry import Registry
-from simulator.rig import REGISTRATION_SEED, Registrations, Rig
+from simulator.rig import Registrations, Rig
 from simulator.settings import ServeSettings
 
 
@@ -64,5 +64,5 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         apns=apns,
         fcm=fcm,
         # Apart from every population that a user mints with the same small seed.
-        registrations=Registrations(REGISTRATION_SEED ^ settings.seed),
+        registrations=Registrations(settings.seed),
     )

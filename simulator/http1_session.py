@@ -108,7 +108,7 @@ class Http1Session:
         self._parts.rig.counters.streams += 1
         request = self._as_request(asked, body)
         if is_googles(request.varying[0], request.head, self._owner):
-            answer = self._parts.google.answer(request, self._connection_id)
+            answer = self._parts.google.answer(request, self._connection_id, self._parts.rig.clock.now_s())
         else:
             answer = _VERSION_NOT_SUPPORTED
         self._write(answer, without_body=asked.method == b"HEAD")

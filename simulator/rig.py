@@ -3,48 +3,62 @@
 So two simulators live in one process, and a test builds one out of parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from simulator.apns.state import ApnsState
 from simulator.bounds import BoundReachedError
 from simulator.clock import Clock
 from simulator.counters import Counters
-from simulator.devices.token_space import COUNT_MAX, Environment, Fate, Minted, Population
+from simulator.devices.draws import COUNT_MAX, Devices, Minted
+from simulator.devices.fates import Fate, Provider
+from simulator.devices.registration_space import REGISTRATION_SEED_MAX
 from simulator.fcm.state import FcmState
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.registry import Registry
 
-# Devices registered by hand get a population of their own; the bytes spell it. Nothing but a user's choice of the same
-# number can make the tokens of another population equal to these.
+# Devices registered by hand get populations of their own; the bytes spell them. Nothing but a user's choice of the same
+# number can make the tokens of another population equal to these. FCM's tokens have room for four bytes.
 REGISTRATION_SEED = int.from_bytes(b"register", "big")
+FCM_REGISTRATION_SEED = int.from_bytes(b"regs", "big")
+MALFORMED_REGISTRATION_SEED = int.from_bytes(b"torn", "big")
 REGISTRATION_SEEDS_MAX = 1_000
 
 
 class Registrations:
-    """Which index the next device gets that is registered by hand, for each seed; so that tokens never repeat.
+    """Which index the next device gets that is registered by hand, for each seed, whoever the provider; so tokens never repeat.
 
-    `seed`: where a registration names none.
+    `seed`: of the simulator; its own populations keep apart from those of simulators with another.
     """
 
-    __slots__ = ("_next_index", "first_index", "seed")
+    __slots__ = ("_first_index", "_next_index", "_own", "_own_malformed")
 
-    def __init__(self, seed: int = REGISTRATION_SEED) -> None:
-        self.seed = seed
-        self.first_index = 0  # of the rig's own devices that count in the running ledger
+    def __init__(self, seed: int = 0) -> None:
+        fcm_seed = seed & REGISTRATION_SEED_MAX
+        self._own = {Provider.APNS: REGISTRATION_SEED ^ seed, Provider.FCM: FCM_REGISTRATION_SEED ^ fcm_seed}
+        # Nothing resolves the tokens of this fate, so the ledger cannot count their devices. They stand apart from those it counts.
+        self._own_malformed = MALFORMED_REGISTRATION_SEED ^ fcm_seed
+        self._first_index: dict[int, int] = {}
         self._next_index: dict[int, int] = {}
+
+    def own_seed(self, provider: Provider, fate: Fate) -> int:
+        """The seed of the rig's own devices of a provider with this fate: where a registration names none."""
+        return self._own_malformed if fate is Fate.INVALID_SHAPE else self._own[provider]
+
+    def first_index(self, seed: int) -> int:
+        """Of the rig's own devices with this seed, the first that counts in the running ledger."""
+        return self._first_index.get(seed, 0)
 
     def next_index(self, seed: int) -> int:
         """The index that the next device of this seed will get."""
         return self._next_index.get(seed, 0)
 
-    def mint(
-        self, seed: int, count: int, topic: str, environment: Environment, fate: Fate, epoch_ms: int
-    ) -> Iterator[Minted]:
+    def mint(self, seed: int, count: int, population_of: Callable[[int], Devices]) -> Iterator[Minted]:
         """Mint the next `count` devices of a seed. The indices are taken at the call, the tokens made one by one.
 
-        Raises `ValueError` for a seed, topic or count out of range, `BoundReachedError` for too many seeds.
+        `population_of`: makes the population of so many devices. Raises `ValueError` where that does, or when the seed has
+        not so many left; `BoundReachedError` for too many seeds.
         """
         first = self.next_index(seed)
         if seed not in self._next_index and len(self._next_index) >= REGISTRATION_SEEDS_MAX:
@@ -53,15 +67,13 @@ class Registrations:
             )
         if first + count > COUNT_MAX:
             raise ValueError(f"seed {seed} has {COUNT_MAX - first} devices left of {COUNT_MAX}; use another seed")
-        shares = () if fate is Fate.ACTIVE else ((fate, 1.0),)
-        population = Population(seed, first + count, topic, environment, shares, epoch_ms)
-        minted = population.mint_range(first)
+        minted = population_of(first + count).mint_range(first)
         self._next_index[seed] = first + count
         return minted
 
     def start_over(self) -> None:
         """From now on the ledger counts only devices that are yet to be registered; tokens still do not repeat."""
-        self.first_index = self.next_index(self.seed)
+        self._first_index = {seed: self.next_index(seed) for seed in self._own.values()}
 
 
 @dataclass(slots=True)

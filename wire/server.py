@@ -190,21 +190,30 @@ class ServerConnection(Connection):
         if self._block_start:
             block = self._block_start + block
             self._block_start = b""
-        size = len(block)
-        if size > self.remote.frame_bytes_max:
+        size, body_bytes = len(block), len(body)
+        frame_bytes_max = self.remote.frame_bytes_max
+        if size > frame_bytes_max:
             self._out.extend(
-                frames.headers_frames(
-                    stream_id, block, end_stream=not body, frame_bytes_max=self.remote.frame_bytes_max
-                )
+                frames.headers_frames(stream_id, block, end_stream=not body, frame_bytes_max=frame_bytes_max)
             )
+        elif not body:
+            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 5, stream_id) + block)
+        elif body_bytes <= window and body_bytes <= self.outbound_window and body_bytes <= frame_bytes_max:
+            # Nearly always: both frames at once.
+            self.outbound_window -= body_bytes
+            self._out.append(
+                _pack_frame(size >> 16, size & 0xFFFF, 1, 4, stream_id)
+                + block
+                + _pack_frame(body_bytes >> 16, body_bytes & 0xFFFF, 0, 1, stream_id)
+                + body
+            )
+            body = b""
         else:
-            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 4 if body else 5, stream_id) + block)
+            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 4, stream_id) + block)
         if body:
             self._send_body(stream_id, body)
         else:
-            del self._windows[stream_id]
-            if stream_id in self._receiving:
-                self._answered_early(stream_id)
+            self._body_sent(stream_id)
         return True
 
     def is_open(self, stream_id: int) -> bool:

@@ -55,7 +55,7 @@ _ACCEPTED_BLOCK = stateless_block([(b":status", b"200")]) + _ID_FIELD
 _REJECTED_BLOCKS = {reason: stateless_block([(b":status", b"%d" % reason.status)]) for reason in Reason}
 
 
-def _nobody_else(request: Request) -> bool:
+def _nobody_else(request: Request, now_s: float) -> bool:
     return False
 
 
@@ -73,7 +73,8 @@ class ApnsPlane:
     A certificate of the other environment ends the connection at once. Which environment that is, SNI or the simulator's
     default have told; no `:authority` is waited for [choice].
 
-    `others`: asked for every request that is no device push; it answers those that are another provider's, and says so.
+    `others`: asked for every request that is no device push, with the time; it answers those that are another provider's,
+    and says so.
     """
 
     __slots__ = (
@@ -96,7 +97,7 @@ class ApnsPlane:
         link: Link,
         connection_id: int,
         ids: RandomIds,
-        others: Callable[[Request], bool] = _nobody_else,
+        others: Callable[[Request, float], bool] = _nobody_else,
     ) -> None:
         self.link = link
         self.connection_id = connection_id
@@ -124,7 +125,7 @@ class ApnsPlane:
             path, apns_id = request.varying
             if path and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX:
                 token = path[_PATH_PREFIX_BYTES:]
-            elif self._others(request):
+            elif self._others(request, now_s):
                 elsewhere += 1
                 continue
             else:

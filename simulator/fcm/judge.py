@@ -49,20 +49,26 @@ class Verdict(NamedTuple):
     """What becomes of one send. Accepted when `fault` is None.
 
     `send`: the request, once it could be read. `registration`: the one that it is for, once it was found; None for topics.
+    `plain_token`: set where a message is accepted for a registration of Android that was minted here, as most are; the token.
     """
 
     fault: Fault | None
     send: SendRequest | None = None
     registration: Registration | None = None
+    plain_token: bytes | None = None
 
 
 class ClearedCaller:
-    """Kept as the memo of a head whose caller may send to the project of `path`; until `expires_at_s`, in one state."""
+    """Kept as the memo of the head of a POST whose caller may send to the project of `path`.
 
-    __slots__ = ("expires_at_s", "path", "valid_from_s", "version")
+    It holds from `valid_from_s` to before `expires_at_s`, in one version of the state.
+    """
 
-    def __init__(self, path: bytes, version: int, valid_from_s: float, expires_at_s: float) -> None:
+    __slots__ = ("expires_at_s", "path", "project", "valid_from_s", "version")
+
+    def __init__(self, path: bytes, project: str, version: int, valid_from_s: float, expires_at_s: float) -> None:
         self.path = path
+        self.project = project
         self.version = version
         self.valid_from_s = valid_from_s
         self.expires_at_s = expires_at_s
@@ -90,7 +96,7 @@ def judge(request: Request, project: str, state: FcmState, now_s: float) -> Verd
         if wait_s:
             number, per_window = state.project.project_number, window.count_max
             return Verdict(project_quota_fault(number, per_window, retry_after_s(wait_s)))
-    body = request.body
+    body, new_tuple = request.body, tuple.__new__
     send = read_send(body)
     if type(send) is Fault:
         return Verdict(send)
@@ -112,7 +118,9 @@ def judge(request: Request, project: str, state: FcmState, now_s: float) -> Verd
             and not state.overlay.active
             and state.rates.android_device is None
         ):
-            return Verdict(None, send, Registration(token[:22], sealed))
+            # As Verdict(None, send, Registration(token[:22], sealed), token), at a third of its cost.
+            found = new_tuple(Registration, (token[:22], sealed, None))
+            return new_tuple(Verdict, (None, send, found, None if send.validate_only else token))
         return _judge_registration(send, message, state.registrations.find(token), len(body), state, now_s)
     if message.fid:
         fid = message.fid.encode("utf-8", "surrogatepass")
@@ -134,7 +142,7 @@ def _refused_caller(request: Request, project: str, state: FcmState, now_s: floa
         return service_disabled_fault(state.project.project_number)
     path = request.varying[0]
     assert path is not None
-    request.head.memo = ClearedCaller(path, state.version, grant.valid_from_s, grant.expires_at_s)
+    request.head.memo = ClearedCaller(path, project, state.version, grant.valid_from_s, grant.expires_at_s)
     return None
 
 

@@ -55,8 +55,8 @@ class GooglePlane:
         self._path: bytes | None = None  # of a request that was Google's
         self._blocks: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
-    def take(self, request: Request) -> bool:
-        """Answer a request if it is Google's, and tell whether it is."""
+    def take(self, request: Request, now_s: float) -> bool:
+        """Answer a request if it is Google's, and tell whether it is. `now_s`: the simulator's clock."""
         path = request.varying[0]
         if path != self._path or path is None:
             if not is_googles(path, request.head, self._owner):
@@ -64,7 +64,7 @@ class GooglePlane:
             if self._path is None:
                 self._met()
             self._path = path or b""
-        answer = self._service.answer(request, self._connection_id)
+        answer = self._service.answer(request, self._connection_id, now_s)
         status, fields, body = answer
         if fields is ACCEPTED_FIELDS and status == 200:
             self._connection.answer(request.stream_id, _ACCEPTED_BLOCK, body)

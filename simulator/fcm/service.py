@@ -15,9 +15,9 @@ from simulator.fcm.errors import Cause, Fault
 from simulator.fcm.fan_out import FanOut
 from simulator.fcm.html_page import bad_gateway_page, not_found_page, too_large_page
 from simulator.fcm.instance_id import instance_id
-from simulator.fcm.judge import Verdict, judge, refused_delivery
+from simulator.fcm.judge import ClearedCaller, Verdict, judge, refused_delivery
 from simulator.fcm.message import SendRequest, TargetKind
-from simulator.fcm.message_names import FAKE_MESSAGE_ID, MessageIds, accepted_body
+from simulator.fcm.message_names import FAKE_MESSAGE_ID, AcceptedBodies, MessageIds
 from simulator.fcm.message_reading import read_send
 from simulator.fcm.oauth import TOKEN_PATH, token_endpoint
 from simulator.fcm.registrations import Registration
@@ -37,7 +37,7 @@ ACCEPTED_FIELDS: Final = (JSON,)
 """Of every accepted send: the same object, so that a shell may compare identity."""
 
 _SEND_PATH = re.compile(rb"/v1/projects/([^/?]+)/messages:send")
-_new_answer = HttpAnswer._make
+_new_tuple = tuple.__new__  # a named tuple at half the cost of calling its class
 
 
 class FcmService:
@@ -46,83 +46,76 @@ class FcmService:
     def __init__(self, rig: Rig, random_bytes: Callable[[int], bytes]) -> None:
         self._rig = rig
         self._ids = MessageIds(random_bytes)
-        self._project_id = rig.fcm.project.project_id.encode()
+        self._bodies = AcceptedBodies(rig.fcm.project.project_id.encode())
         self._sent = 0  # since the last `settle`
         self._accepted = 0
         self._journalled = 0
-        # The path of the last send that was found good, and the project that it names: senders have one.
-        self._send_path: bytes | None = None
-        self._project = ""
 
-    def answer(self, request: Request, connection_id: int) -> HttpAnswer:
-        """Answer one request. Raises nothing, whatever it holds."""
-        path = request.varying[0]
-        if path != self._send_path or path is None or request.head.value(b":method") != b"POST":
-            other = self._routed(request)
-            if other is not None:
-                return other
-            path = request.varying[0]
-        return self._send(request, connection_id)
-
-    def _routed(self, request: Request) -> HttpAnswer | None:
-        """The answer of any service but sending; None: this is a send, and `_project` the one that its path names."""
-        rig, state = self._rig, self._rig.fcm
-        method, path = request.head.value(b":method"), path_of(request)
+    def answer(self, request: Request, connection_id: int, now_s: float) -> HttpAnswer:
+        """Answer one request. Raises nothing, whatever it holds. `now_s`: the simulator's clock."""
+        cleared = request.head.memo
+        if type(cleared) is ClearedCaller and cleared.path == request.varying[0]:
+            return self._send(request, cleared.project, connection_id, now_s)
         if len(request.body) >= BODY_BYTES_KEPT_MAX:
             return too_large_page()
-        match = _SEND_PATH.fullmatch(path)
-        if match is not None and method == b"POST":
-            self._send_path, self._project = request.varying[0], segment_text(match[1])
-            return None
-        now_s = rig.clock.now_s()
-        if path == TOKEN_PATH and method == b"POST":
-            rig.counters.google_calls["token"] += 1
+        match = _SEND_PATH.fullmatch(path_of(request))
+        if match is not None and request.head.value(b":method") == b"POST":
+            return self._send(request, segment_text(match[1]), connection_id, now_s)
+        return self._routed(request, now_s)
+
+    def _routed(self, request: Request, now_s: float) -> HttpAnswer:
+        """The answer of any service but sending."""
+        state, calls = self._rig.fcm, self._rig.counters.google_calls
+        if path_of(request) == TOKEN_PATH and request.head.value(b":method") == b"POST":
+            calls["token"] += 1
             return token_endpoint(request, state.access, now_s)
         answer = instance_id(request, state, now_s)
         if answer is not None:
-            rig.counters.google_calls["instance-id"] += 1
+            calls["instance-id"] += 1
             return answer
         answer = topic_subscriptions(request, state, now_s)
         if answer is not None:
-            rig.counters.google_calls["topic-subscriptions"] += 1
+            calls["topic-subscriptions"] += 1
             return answer
-        rig.counters.google_calls["unknown"] += 1
+        calls["unknown"] += 1
         return not_found_page(request.varying[0] or b"")
 
     # Sending
 
-    def _send(self, request: Request, connection_id: int) -> HttpAnswer:
+    def _send(self, request: Request, project: str, connection_id: int, now_s: float) -> HttpAnswer:
         rig = self._rig
-        now_s = rig.clock.now_s()
-        verdict = judge(request, self._project, rig.fcm, now_s)
+        verdict = judge(request, project, rig.fcm, now_s)
         self._sent += 1
-        refused, send, registration = verdict
+        refused, send, registration, plain_token = verdict
         if refused is not None:
             return self._refuse(request, verdict, connection_id, now_s)
         assert send is not None
-        path = request.varying[0]
-        assert path is not None
-        pretty = b"?" not in path or _wants_pretty(request)
         self._accepted += 1
-        if send.validate_only:
-            message_id = FAKE_MESSAGE_ID
-        elif registration is None:
-            message_id = self._ids.for_topic()
-            self._fan_out(request, send, message_id, connection_id, now_s)
+        sealed = None if registration is None else registration[1]
+        if sealed is not None and not send.validate_only:
+            rig.ledger.accept(sealed[1], sealed[2])
+        if plain_token is not None:
+            target, message_id = plain_token, self._ids.for_android(now_s)
         else:
-            sealed = registration[1]
-            if sealed is not None:
-                rig.ledger.accept(sealed[1], sealed[2])
-            if registration.platform is Platform.IOS:
-                message_id = self._ids.for_ios()
-            else:
-                message_id = self._ids.for_android(int(now_s * 1_000_000))
-        self._write_down(request, 200, None, target_of(send), message_id, connection_id, now_s)
-        return _new_answer((200, ACCEPTED_FIELDS, accepted_body(self._project_id, message_id, pretty=pretty)))
+            target, message_id = target_of(send), self._message_id(send, registration, now_s)
+            if registration is None and not send.validate_only:
+                self._fan_out(request, send, message_id, connection_id, now_s)
+        self._write_down(request, 200, None, target, message_id, connection_id, now_s)
+        body = self._bodies.of(message_id, pretty=_wants_pretty(request))
+        return _new_tuple(HttpAnswer, (200, ACCEPTED_FIELDS, body))
+
+    def _message_id(self, send: SendRequest, registration: Registration | None, now_s: float) -> bytes:
+        if send.validate_only:
+            return FAKE_MESSAGE_ID
+        if registration is None:
+            return self._ids.for_topic()
+        if registration.platform is Platform.IOS:
+            return self._ids.for_ios()
+        return self._ids.for_android(now_s)
 
     def _refuse(self, request: Request, verdict: Verdict, connection_id: int, now_s: float) -> HttpAnswer:
         rig = self._rig
-        refused, send, registration = verdict
+        refused, send, registration, _ = verdict
         assert refused is not None
         if send is None:
             # Refused before it was read. The ledger shall know all the same which device got no for an answer.
