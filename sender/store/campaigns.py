@@ -39,7 +39,7 @@ TOKEN_INVALIDATED = "TokenInvalidated"  # noqa: S105  # no password
 _WAITING = f"state >= 2 AND state = {State.WAITING:d}"
 _GIVEN_UP = f"state >= 2 AND state = {State.GIVEN_UP:d}"
 
-_BEGIN_COLUMNS = "id, provider, topic, segment, payload_digest, key, finished_at_ms, run, claimed_upto"
+_BEGIN_COLUMNS = "id, topic, segment, payload_digest, key, finished_at_ms, run, claimed_upto"
 
 _STORE = """
     WITH batch AS MATERIALIZED (
@@ -327,7 +327,10 @@ def begin(
         raise CampaignError(name[:NAME_CHARS_MAX], f"cannot be named so: 1 to {NAME_CHARS_MAX} printable characters")
     if not 0 <= key < 2**64:
         raise ValueError(f"key {key} is not 64 bits")
-    found = connection.execute(f"SELECT {_BEGIN_COLUMNS} FROM campaign WHERE name = ?", (name,)).fetchone()  # noqa: S608
+    found = connection.execute(
+        f"SELECT {_BEGIN_COLUMNS} FROM campaign WHERE name = ? AND provider = ?",  # noqa: S608  # our own constants
+        (name, provider),
+    ).fetchone()
     if found is None:
         campaign_id = connection.execute(
             "INSERT INTO campaign (name, provider, topic, segment, payload_digest, key, created_at_ms) "
@@ -337,11 +340,10 @@ def begin(
         assert campaign_id is not None
         campaign = Campaign(campaign_id, name, provider, topic, segment.text, key, run=1, uncertain=0, given_up=0)
         return CampaignRun(campaign, connection, segment, with_attributes, 0, None)
-    campaign_id, was_provider, was_topic, was_segment, was_digest, stored_key, finished_at_ms, run, claimed_upto = found
+    campaign_id, was_topic, was_segment, was_digest, stored_key, finished_at_ms, run, claimed_upto = found
     if finished_at_ms is not None:
-        raise CampaignFinishedError(name, finished_at_ms)
+        raise CampaignFinishedError(name, provider, finished_at_ms)
     for what, was, given in (
-        ("provider", was_provider, provider),
         ("topic", was_topic, topic),
         ("segment", was_segment or "(everyone)", segment.text or "(everyone)"),
         ("a payload of digest", was_digest.hex(), payload_digest.hex()),

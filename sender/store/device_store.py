@@ -228,7 +228,7 @@ class DeviceStore:
         provider: str = APNS,
         with_attributes: bool = True,
     ) -> Campaign:
-        """Begin a campaign, or resume the unfinished one of that name.
+        """Begin a campaign over one provider, or resume the unfinished one of that name.
 
         `key`: 64 random bits (0 to 2^64 - 1), kept when the campaign is new. `with_attributes` False spares reading the
         attributes (each Due then has `b"{}"`), where the payload is the same for all.

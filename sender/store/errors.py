@@ -7,7 +7,7 @@ StoreError              (a sender.errors.SenderError)
 ├── StoreBusyError           another process held the store for longer than the busy timeout
 ├── BadRowError              an imported row breaks a rule (`row_number`, `reason`)
 └── CampaignError       (`name`)
-    ├── CampaignChangedError     resumed with another topic, payload, segment or provider
+    ├── CampaignChangedError     resumed with another topic, payload or segment
     ├── CampaignFinishedError    its name is used up
     └── CampaignTakenError       a later run of the same campaign has taken it over
 """
@@ -90,10 +90,10 @@ class CampaignChangedError(CampaignError):
 
 
 class CampaignFinishedError(CampaignError):
-    """The campaign was finished at `finished_at_ms`."""
+    """The campaign over `provider` was finished at `finished_at_ms`."""
 
-    def __init__(self, name: str, finished_at_ms: int) -> None:
-        self.finished_at_ms = finished_at_ms
+    def __init__(self, name: str, provider: str, finished_at_ms: int) -> None:
+        self.provider, self.finished_at_ms = provider, finished_at_ms
         super().__init__(name, "is finished: choose another name to send again")
 
 

@@ -9,14 +9,38 @@ import sqlite3
 from pathlib import Path
 
 from sender.store.errors import ForeignStoreError, NewerStoreError, StoreError, StoreMissingError
+from sender.store.transaction import writing
 
 APPLICATION_ID = 0x70757368  # "push"
-FORMAT = 1  # user_version
+FORMAT = 2  # user_version; stores of format 1 are brought up to it when they are opened
 SQLITE_VERSION_MIN = (3, 35, 0)  # materialised common table expressions; UPDATE … FROM
 
 PAGE_BYTES = 16_384  # Imports and claims read and write long runs of rows: a third faster than pages of 4,096 bytes.
 CACHE_KIB = 32_768
 WAL_BYTES_KEPT_MAX = 64 * 1024 * 1024  # an import's WAL grows to the size of the import; it is cut back to this
+
+# One row for each provider that a campaign is sent over.
+# `in_flight`: JSON array of the ids claimed without a result. `claimed_upto`: every device up to this id was looked at.
+# `uncertain`: sum over all runs. `key`: 64 random bits, stored as a signed integer.
+CAMPAIGN = """
+    CREATE TABLE campaign (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        segment TEXT NOT NULL,
+        payload_digest BLOB NOT NULL,
+        key INTEGER NOT NULL,
+        created_at_ms INTEGER NOT NULL,
+        finished_at_ms INTEGER,
+        run INTEGER NOT NULL DEFAULT 1,
+        claimed_upto INTEGER NOT NULL DEFAULT 0,
+        uncertain INTEGER NOT NULL DEFAULT 0,
+        invalidated INTEGER NOT NULL DEFAULT 0,
+        in_flight TEXT NOT NULL DEFAULT '[]',
+        UNIQUE (name, provider)
+    )
+"""
 
 SCHEMA = (
     # `token`: BLOB of the bytes behind the hexadecimal digits for apns (half the size in the index), TEXT for others.
@@ -35,26 +59,7 @@ SCHEMA = (
     """,
     "CREATE UNIQUE INDEX device_token ON device (token, provider)",
     "CREATE INDEX device_invalidated ON device (invalidated_at_ms) WHERE invalidated_at_ms > 0",
-    # `in_flight`: JSON array of the ids claimed without a result. `claimed_upto`: every device up to this id was looked at.
-    # `uncertain`: sum over all runs. `key`: 64 random bits, stored as a signed integer.
-    """
-    CREATE TABLE campaign (
-        id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        provider TEXT NOT NULL,
-        topic TEXT NOT NULL,
-        segment TEXT NOT NULL,
-        payload_digest BLOB NOT NULL,
-        key INTEGER NOT NULL,
-        created_at_ms INTEGER NOT NULL,
-        finished_at_ms INTEGER,
-        run INTEGER NOT NULL DEFAULT 1,
-        claimed_upto INTEGER NOT NULL DEFAULT 0,
-        uncertain INTEGER NOT NULL DEFAULT 0,
-        invalidated INTEGER NOT NULL DEFAULT 0,
-        in_flight TEXT NOT NULL DEFAULT '[]'
-    )
-    """,
+    CAMPAIGN,
     # `state`: records.State, or campaigns.RETRYING while a repeat is in flight. No foreign keys: what is not in flight is
     # refused before it comes here, devices are never deleted, and the two look-ups would be a seventh of an exchange.
     """
@@ -72,6 +77,18 @@ SCHEMA = (
     """,
     "CREATE INDEX delivery_open ON delivery (campaign_id, state, retry_at_ms) WHERE state >= 2",
 )
+
+# From one format to the next: statements of one transaction, by the format that they begin with.
+MIGRATIONS = {
+    # The name alone was unique, which SQLite cannot take back: the table is made anew.
+    1: (
+        "ALTER TABLE campaign RENAME TO campaign_1",
+        CAMPAIGN,
+        "INSERT INTO campaign SELECT id, name, provider, topic, segment, payload_digest, key, created_at_ms, finished_at_ms, "
+        "run, claimed_upto, uncertain, invalidated, in_flight FROM campaign_1",
+        "DROP TABLE campaign_1",
+    ),
+}
 
 
 def connect(path: Path, *, create: bool, busy_timeout_s: float) -> sqlite3.Connection:
@@ -102,7 +119,7 @@ def connect(path: Path, *, create: bool, busy_timeout_s: float) -> sqlite3.Conne
     except sqlite3.OperationalError as error:
         raise StoreError(f"cannot open {path}: {error}; check the path and its permissions") from error
     try:
-        _prepare(connection, path, create=create)
+        _prepare(connection, path, create=create, busy_timeout_s=busy_timeout_s)
     except BaseException:
         connection.close()
         raise
@@ -119,8 +136,8 @@ def _touch(path: Path) -> None:
         raise StoreError(f"cannot make a device store at {path}: {error.strerror}; check the path") from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    """Recognise the file, fill it when it is new, and set up the connection."""
+def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool, busy_timeout_s: float) -> None:
+    """Recognise the file, fill it when it is new, bring it up to date when it is old, and set up the connection."""
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # heeded only while the file is empty
         application_id = _pragma(connection, "application_id")
@@ -141,6 +158,17 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, create: bool) -> Non
         f"journal_size_limit = {WAL_BYTES_KEPT_MAX}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    if found < FORMAT:
+        with writing(connection, path, busy_timeout_s):
+            _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to `FORMAT`, inside a transaction of the caller; of several processes that try, one does it."""
+    for number in range(_pragma(connection, "user_version"), FORMAT):
+        for statement in MIGRATIONS[number]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _fill(connection: sqlite3.Connection) -> None:

@@ -297,7 +297,6 @@ def test_a_finished_campaign_is_not_begun_again(store: DeviceStore) -> None:
         ({"topic": "com.other"}, "topic"),
         ({"payload_digest": b"other"}, "payload"),
         ({"segment": parse('country = "DE"')}, "segment"),
-        ({"provider": "fcm"}, "provider"),
     ],
 )
 def test_a_campaign_is_resumed_only_as_it_began(store: DeviceStore, changed: dict[str, object], field: str) -> None:
