@@ -9,9 +9,10 @@ import pytest
 from simulator.apns.state import UnknownTokens
 from simulator.devices.fates import Fate
 from simulator.devices.registration_space import Platform
+from simulator.devices.token_space import Environment
 from simulator.fcm.access_token import LIFE_S_MAX
 from simulator.fcm.instance_id import ACCESS_TOKEN_AUTH_TEXT, SERVER_KEY_TEXT, TokenFault, instance_id
-from simulator.fcm.registrations import Registrations
+from simulator.fcm.registrations import ApnsSeat, Registrations
 from simulator.fcm.subscriptions import TOPICS_A_REGISTRATION_MAX, Subscriptions
 from simulator.http_answer import JSON, HttpAnswer
 from simulator.registry import DeviceState
@@ -368,12 +369,15 @@ def test_an_apns_token_gets_a_registration_token_that_works_with_everything_else
     assert (told["application"], told["platform"]) == ("com.example.other", "IOS")
 
 
-def test_sandbox_is_false_unless_said_and_makes_another_registration() -> None:
-    def imported(**changed: Any) -> str:
-        token: str = _told(IMPORT.with_json(**changed), FcmBench())["results"][0]["registration_token"]
-        return token
-
-    assert imported() == imported(sandbox=None) != imported(sandbox=True)
+@pytest.mark.parametrize(
+    ("sandbox", "environment"),
+    [(None, Environment.PRODUCTION), (False, Environment.PRODUCTION), (True, Environment.SANDBOX)],
+)
+def test_an_import_is_of_production_unless_said(sandbox: bool | None, environment: Environment) -> None:
+    bench = FcmBench()
+    (entry,) = _told(IMPORT.with_json(sandbox=sandbox), bench)["results"]
+    found = bench.registrations.find(entry["registration_token"].encode())
+    assert found is not None and found.imported == ApnsSeat(APNS_TOKEN.encode(), APPLICATION, environment)
 
 
 def test_each_apns_token_has_its_own_entry_in_order() -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from simulator.apns.state import UnknownTokens
 from simulator.devices.fates import Fate
+from simulator.fcm import subscriptions as subscriptions_module
 from simulator.fcm.access_token import LIFE_S_MAX
+from simulator.fcm.message_validation import VIOLATIONS_MAX
 from simulator.fcm.subscriptions import TOPICS_A_REGISTRATION_MAX, Subscriptions
 from simulator.fcm.topic_subscriptions import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, topic_subscriptions
 from simulator.http_answer import JSON, HttpAnswer
@@ -131,15 +134,17 @@ def test_segments_are_percent_decoded_once() -> None:
     assert (told["topic_name"], TOKEN.decode() in told["name"]) == ("100%", True)
 
 
-@pytest.mark.parametrize("name", ["topic_name", "topicName"])
-def test_the_parameter_of_create_is_read_in_either_spelling(name: str) -> None:
-    assert _told(replace(CREATE, path=f"{PARENT}?{name}=news"), _bench()) == RESOURCE
+@pytest.mark.parametrize("query", ["topic_name=news", "topicName=news", "topic_name=news&topic_name=sport"])
+def test_the_parameter_of_create_is_read_in_either_spelling_and_the_first_counts(query: str) -> None:
+    assert _told(replace(CREATE, path=f"{PARENT}?{query}"), _bench()) == RESOURCE
 
 
 def test_answers_are_pretty_printed_unless_told_otherwise() -> None:
-    pretty, compact = (
-        _answer(replace(GET, path=f"{GET.path}{query}"), _bench("news")) for query in ("", "?prettyPrint=false")
+    pretty, also, compact = (
+        _answer(replace(GET, path=f"{GET.path}{query}"), _bench("news"))
+        for query in ("", "?prettyPrint=perhaps", "?prettyPrint=false")
     )
+    assert pretty == also
     assert pretty is not None and pretty.body.startswith(b'{\n  "name": "projects/') and pretty.body.endswith(b"}\n")
     assert compact is not None and compact.body.startswith(b'{"name":"projects/')
     refused = _answer(replace(GET, path=f"{GET.path}?prettyPrint=false"), _bench())
@@ -168,6 +173,12 @@ def test_pages_together_are_the_list_by_name(topics: set[str], size: int, parame
     pages = _topics_of_pages(_bench(*topics), f"{parameter}={size}")
     assert [topic for page in pages for topic in page] == sorted(topics)
     assert all(len(page) == size for page in pages[:-1]) and (pages[-1] or not topics)
+
+
+def test_a_page_has_2000_entries_at_most() -> None:
+    with patch.object(subscriptions_module, "TOPICS_A_REGISTRATION_MAX", 2_500):
+        bench = _bench(*(f"topic-{number}" for number in range(2_500)))
+    assert [len(page) for page in _topics_of_pages(bench, "pageSize=2400")] == [PAGE_SIZE_MAX, 500]
 
 
 @pytest.mark.parametrize(
@@ -309,6 +320,11 @@ def test_a_body_that_says_nothing_else_is_taken(call: Call, body: bytes) -> None
 def test_any_other_body_is_refused_before_the_registration(call: Call, body: bytes, text: str) -> None:
     spoiled = replace(call, body=body, path=call.path.replace(TOKEN.decode(), "nonsense"))
     assert _refused(spoiled, _bench()) == (400, "INVALID_ARGUMENT", text)
+
+
+def test_unknown_names_beyond_a_bound_are_not_told() -> None:
+    _, _, message = _refused(replace(CREATE, json={f"x{number}": 1 for number in range(1_000)}), _bench())
+    assert message.count("\n") == VIOLATIONS_MAX - 1
 
 
 @pytest.mark.parametrize(
