@@ -8,7 +8,6 @@
 const childProcess = require("node:child_process");
 const dns = require("node:dns");
 const net = require("node:net");
-const { syncBuiltinESMExports } = require("node:module");
 
 // Written by loadtest/redirection/environment.py, as python_start/sitecustomize.py reads them too.
 const hosts = (process.env.PUSHRIG_REDIRECT_HOSTS ?? "").split(" ").filter(Boolean);
@@ -46,22 +45,14 @@ function redirectConnections() {
 function redirectNames() {
   const lookup = dns.lookup;
   dns.lookup = function (host, ...rest) {
-    return lookup.call(this, standInOf(host) ?? host, ...withoutFamily(host, rest));
+    return lookup.call(this, standInOf(host) ?? host, ...rest);
   };
   // `util.promisify` must give addresses and families as it does for the original.
   Object.defineProperties(dns.lookup, Object.getOwnPropertyDescriptors(lookup));
   const lookupPromise = dns.promises.lookup;
   dns.promises.lookup = function (host, ...rest) {
-    return lookupPromise.call(this, standInOf(host) ?? host, ...withoutFamily(host, rest));
+    return lookupPromise.call(this, standInOf(host) ?? host, ...rest);
   };
-
-  // The stand-ins are IPv4; who asked for IPv6 only gets one all the same, and connects.
-  function withoutFamily(host, [options, ...rest]) {
-    if (standInOf(host) === undefined) return options === undefined ? rest : [options, ...rest];
-    if (typeof options === "number") return [0, ...rest];
-    if (typeof options === "object" && options !== null) return [{ ...options, family: 0, hints: 0 }, ...rest];
-    return options === undefined ? rest : [options, ...rest];
-  }
 }
 
 // Many packages read HTTPS_PROXY themselves. Our proxy is for programs without such a hook: it is hidden here and
@@ -93,5 +84,4 @@ if (hosts.length > 0 && port > 0) {
   redirectConnections();
   redirectNames();
   if (proxy) hideOurProxy();
-  syncBuiltinESMExports();
 }

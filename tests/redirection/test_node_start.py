@@ -42,6 +42,17 @@ const ask = async (host, port) => {
   });
 };
 """,
+    "tls over net.connect": """
+import net from "node:net";
+import tls from "node:tls";
+const ask = (host, port) => new Promise((resolve, reject) => {
+  const socket = tls.connect({ socket: net.connect({ port, host }), servername: host });
+  socket.write(`GET /path HTTP/1.1\\r\\nhost: ${host}\\r\\nconnection: close\\r\\n\\r\\n`);
+  let text = "";
+  socket.on("data", (part) => (text += part)).on("error", reject);
+  socket.on("end", () => resolve(JSON.parse(text.split("\\r\\n\\r\\n")[1])));
+});
+""",
     "tls over a socket of one's own": """
 import net from "node:net";
 import tls from "node:tls";

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -161,14 +162,14 @@ try:
     socket.getaddrinfo("fcm.googleapis.com", 443, flags=socket.AI_NUMERICHOST)
 except socket.gaierror as error:
     tell("a name is no number")
-for address in ("text", ("127.0.0.1",), None):
+for address in ("text", ("fcm.googleapis.com",), ["fcm.googleapis.com", 443], None):
     try:
         socket.socket().connect(address)
     except TypeError as error:
         tell("as without the hook")
 """
     )
-    assert told == [[True], [True], ["x"], ["a name is no number"], *[["as without the hook"]] * 3]
+    assert told == [[True], [True], ["x"], ["a name is no number"], *[["as without the hook"]] * 4]
 
 
 def test_our_proxy_is_not_for_python_and_another_one_is_not_touched(redirected: Redirected) -> None:
@@ -224,6 +225,19 @@ def test_modules_that_came_before_the_hook_are_changed_all_the_same(redirected: 
         PYTHONUSERBASE=str(tmp_path),
     )
     assert told[0][1:] == [redirected.port, None]
+
+
+def test_a_loader_that_two_modules_share_changes_only_the_one(redirected: Redirected, tmp_path: Path) -> None:
+    """All modules of one archive have one loader."""
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        archive.writestr("certifi/__init__.py", "from certifi.core import contents, where\n")
+        archive.writestr("certifi/core.py", "def where():\n    return ''\ndef contents():\n    return ''\n")
+        archive.writestr("other.py", "def where():\n    return 'its own'\ncore = None\n")
+    (told,) = redirected.python(
+        "import certifi, other\ntell(certifi.where(), other.where(), len(certifi.contents()) > 0)",
+        PYTHONPATH=f"{PYTHON_START}:{tmp_path / 'site.zip'}",
+    )
+    assert told == [redirected.variables["SSL_CERT_FILE"], "its own", True]
 
 
 def test_the_hook_alone_changes_nothing(redirected: Redirected) -> None:
