@@ -89,15 +89,31 @@ def test_no_other_name_is_vouched_for(current: Credentials) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen"),
-    [(["h2"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], None), ([], None)],
+    ("server_name", "offered", "chosen"),
+    [
+        ("api.push.apple.com", ["h2"], "h2"),
+        ("api.push.apple.com", ["http/1.1", "h2"], "h2"),
+        ("api.sandbox.push.apple.com", ["http/1.1"], None),
+        ("api.push.apple.com", [], None),
+        *(
+            (host, offered, chosen)
+            for host in ("fcm.googleapis.com", "localhost", "127.0.0.1")
+            for offered, chosen in (
+                (["h2"], "h2"),
+                (["http/1.1", "h2"], "h2"),
+                (["http/1.1"], "http/1.1"),
+                (["spdy/1"], None),
+                ([], None),
+            )
+        ),
+    ],
 )
-def test_only_h2_is_chosen_and_no_offer_breaks_the_handshake(
-    current: Credentials, offered: list[str], chosen: str | None
+def test_apple_s_hosts_offer_h2_alone_others_http_1_1_too_and_no_offer_breaks_the_handshake(
+    current: Credentials, server_name: str, offered: list[str], chosen: str | None
 ) -> None:
     context = _server_context(current)
     with _accepting(context) as (port, choices):
-        _greeting(port, _client_context(current, offered), "localhost")
+        _greeting(port, _client_context(current, offered), server_name)
     assert choices == [chosen]
 
 
