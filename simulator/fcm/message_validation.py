@@ -82,7 +82,7 @@ def read_and_explain(body: bytes) -> SendRequest | Fault:
     reading = _Reading()
     send = reading.record(value, SendRequest, "")
     if reading.violations:
-        return json_fault(tuple(reading.violations[:VIOLATIONS_MAX]))
+        return json_fault(tuple(reading.violations))
     assert isinstance(send, SendRequest)
     return send
 
@@ -141,7 +141,7 @@ def _values_of(value: "list[Json] | Entries") -> "list[Json]":
 
 
 class _Reading:
-    """One walk through a body. `violations`: found so far, in document order; a few more than are told."""
+    """One walk through a body. `violations`: found so far, in document order, and no more than are told."""
 
     __slots__ = ("violations",)
 

@@ -208,7 +208,8 @@ def test_nesting_is_taken_up_to_its_limit() -> None:
         return b'{"message":{"token":"a","apns":{"payload":{"x":%b%b}}}}' % (b"[" * levels, b"]" * levels)
 
     outside = 4
-    assert isinstance(read_send(nested(DEPTH_MAX - outside)), SendRequest)
+    for read in (read_send, read_and_explain):
+        assert isinstance(read(nested(DEPTH_MAX - outside)), SendRequest)
     for levels in (DEPTH_MAX - outside + 1, 900, 5000):
         fault = read_send(nested(levels))
         assert isinstance(fault, Fault) and "Message too deep" in fault.message
@@ -222,6 +223,7 @@ def test_nesting_is_taken_up_to_its_limit() -> None:
     [
         (b"", "Unexpected end of string."),
         (b'{"message":}', 'Unexpected token.\n{"message":}\n           ^'),
+        (b'{"message":\n\t}', 'Unexpected token.\n{"message":  }\n             ^'),
         (b'{"message":NaN}', "Unexpected token."),
         (b'{"message":{"token":"\xff"}}', "Encountered non UTF-8 code points."),
         (b'{"message":{"token":"\\ud800"}}', "Invalid escape sequence"),
@@ -355,6 +357,13 @@ ANDROID = "message.android.notification"
 )
 def test_a_spoiled_value_is_named_by_its_path(message: dict[str, object], path: str, text: str) -> None:
     assert faults_of(body_with(**message)) == [(path, text)]
+
+
+@pytest.mark.parametrize("numeral", ["1e400", "-1e400", "9" * 4301])
+def test_free_json_has_no_number_that_python_has_not(numeral: str) -> None:
+    body = b'{"message":{"token":"a","apns":{"payload":{"aps":{"n":[%b]}}}}}' % numeral.encode()
+    text = f"Invalid value at 'message.apns.payload' (type.googleapis.com/google.protobuf.Struct), {numeral}"
+    assert faults_of(body) == [("message.apns.payload", text)]
 
 
 def test_an_unknown_name_at_the_root_has_no_path() -> None:

@@ -127,7 +127,7 @@ def test_the_ttl_of_webpush_is_a_whole_number(name: str, value: str) -> None:
     assert fault_of(webpush={"headers": {name: value}}).cause is Cause.WEBPUSH_TTL_INVALID
 
 
-@pytest.mark.parametrize("link", ["http://example.com", "example.com", "https://", "https:// x"])
+@pytest.mark.parametrize("link", ["http://example.com", "example.com", "https://", "https:// x", "https://x y"])
 def test_a_link_is_an_https_url(link: str) -> None:
     assert field_of(webpush={"fcm_options": {"link": link}}) == "message.webpush.fcm_options.link"
 

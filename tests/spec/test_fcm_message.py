@@ -36,7 +36,7 @@ BAD: dict[str, list[object]] = {
     "object": ["a", 1, True],
     "message": ["a", 1, [], {"no_such_field": 1}],
     "strings": ["a", [1], [None]],
-    "duration": ["3.5", 3, "s", "1.1234567890s", "1m", ""],
+    "duration": ["3.5", 3, "s", "1.1234567890s", "1m", "1s1", "1s\n", ""],
     "durations": ["1s", [1], ["1"]],
     "timestamp": ["2014-10-02", "2014-13-02T15:01:23Z", "2014-10-02T15:01:23", 5],
     "int32": [1.5, 2**31, "a", True],
