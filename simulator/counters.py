@@ -12,8 +12,9 @@ class Counters:
     """Counts since the start or the last reset; `connections_open` is what is open now, and survives a reset.
 
     `rejected_by_reason` has at most one key for each row of the table of reasons. `limits_reached`: how often a client was
-    stopped at a bound, by the name of the limit, or `file_descriptors`. `topic_deliveries`: of messages to FCM's topics, which
-    count as one notification each. `google_calls`: requests to other services of Google than sending, by service.
+    stopped at a bound, by the name of the limit; also `file_descriptors` and `google_body_bytes_max`. `topic_deliveries`: of
+    messages to FCM's topics, which count as one notification each. `google_calls`: requests to other services of Google
+    than sending, by service.
     """
 
     notifications: int = 0

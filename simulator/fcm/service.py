@@ -31,6 +31,9 @@ from wire.request import Request
 BODY_BYTES_KEPT_MAX: Final = 262_144
 """Of one body; more is dropped by `wire`, and the request answered with 413. A batch of 1,000 registrations has 170 KB."""
 
+BODY_LIMIT: Final = "google_body_bytes_max"
+"""Its name in `Counters.limits_reached`. Nobody can tell whom such a request was for: it counts as nothing else."""
+
 PROVIDER: Final = "fcm"
 
 ACCEPTED_FIELDS: Final = (JSON,)
@@ -53,11 +56,12 @@ class FcmService:
 
     def answer(self, request: Request, connection_id: int, now_s: float) -> HttpAnswer:
         """Answer one request. Raises nothing, whatever it holds. `now_s`: the simulator's clock."""
+        if len(request.body) >= BODY_BYTES_KEPT_MAX:
+            self._rig.counters.limits_reached[BODY_LIMIT] += 1
+            return too_large_page()
         cleared = request.head.memo
         if type(cleared) is ClearedCaller and cleared.path == request.varying[0]:
             return self._send(request, cleared.project, connection_id, now_s)
-        if len(request.body) >= BODY_BYTES_KEPT_MAX:
-            return too_large_page()
         match = _SEND_PATH.fullmatch(path_of(request))
         if match is not None and request.head.value(b":method") == b"POST":
             return self._send(request, segment_text(match[1]), connection_id, now_s)
@@ -124,8 +128,10 @@ class FcmService:
         if registration is None and send is not None:
             registration = self._registration_of(send)
         reason = refused.cause.reason
-        if registration is not None and registration.sealed is not None:
-            rig.ledger.reject(registration.sealed.seed, registration.sealed.index, reason)
+        sealed = None if registration is None else registration.sealed
+        # A dry run is none of the ledger's business, whatever comes of it [choice].
+        if sealed is not None and send is not None and not send.validate_only:
+            rig.ledger.reject(sealed.seed, sealed.index, reason)
         rig.counters.rejected_by_reason[reason] += 1
         status = refused.cause.status
         self._write_down(request, status, reason, b"" if send is None else target_of(send), b"", connection_id, now_s)
