@@ -37,7 +37,7 @@ class Registrations:
     def __init__(self, seed: int = 0) -> None:
         fcm_seed = seed & REGISTRATION_SEED_MAX
         self._own = {Provider.APNS: REGISTRATION_SEED ^ seed, Provider.FCM: FCM_REGISTRATION_SEED ^ fcm_seed}
-        # Nothing resolves the tokens of this fate, so the ledger cannot count their devices. They stand apart from those it counts.
+        # Nothing resolves the tokens of this fate, so that the ledger cannot count them: they stand apart from those it does.
         self._own_malformed = MALFORMED_REGISTRATION_SEED ^ fcm_seed
         self._first_index: dict[int, int] = {}
         self._next_index: dict[int, int] = {}

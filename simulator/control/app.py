@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator.control import clock_control, device_tokens, notifications, populations, status
+from simulator.control import clock_control, device_tokens, notifications, populations, provider_control, status
 from simulator.control.endpoint import AnyEndpoint, Call, ControlPlane, Endpoint, NoBody, NoQuery
 from simulator.control.problems import Problem, json_response, problem_response
 from simulator.control.security import ControlAccess, SecurityGate
@@ -62,6 +62,7 @@ def all_endpoints(*, bearer: bool) -> tuple[AnyEndpoint, ...]:
         *populations.ENDPOINTS,
         *notifications.ENDPOINTS,
         *device_tokens.ENDPOINTS,
+        *provider_control.ENDPOINTS,
         *clock_control.ENDPOINTS,
         Endpoint(
             method="GET",

@@ -9,10 +9,13 @@ from starlette.responses import Response
 from simulator.clock import INSTANT_MS_MAX, Clock
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
+from simulator.control.provider_control import reset_providers
 from simulator.control.slices import in_slices
 from simulator.rig import Rig
 
-Part = Literal["journal", "ledger", "overlay", "clock", "counters", "provider-tokens"]
+Part = Literal[
+    "subscriptions", "journal", "ledger", "overlay", "clock", "counters", "provider-tokens", "rates", "service"
+]
 
 
 class ClockAnswer(msgspec.Struct, frozen=True):
@@ -37,9 +40,10 @@ class ClockChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class ResetRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`parts`: what to begin anew; default everything.
 
-    `journal`: recent notifications. `ledger`: counts, rounds and populations. `overlay`: states set by hand. `clock`: back
-    to real time. `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order, and
-    what is known of FCM's access tokens.
+    `subscriptions`: those to FCM's topics, imported registrations, and messages to topics not yet delivered. `journal`:
+    recent notifications. `ledger`: counts, rounds and populations. `overlay`: states set by hand. `clock`: back to real time.
+    `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order, and FCM's access
+    tokens. `rates`: what was used of them. `service`: both providers in order, FCM's project as at the start.
     """
 
     parts: list[Part] | None = None
@@ -92,6 +96,12 @@ def _shown(clock: Clock) -> ClockAnswer:
     return ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000))
 
 
+async def _reset_subscriptions(rig: Rig) -> None:
+    rig.fcm.fan_outs.clear()
+    await in_slices(rig.fcm.subscriptions.clear_steps())
+    await in_slices(rig.fcm.registrations.clear_steps())
+
+
 async def _reset_journal(rig: Rig) -> None:
     await in_slices(rig.journal.clear_steps())
 
@@ -103,6 +113,7 @@ async def _reset_ledger(rig: Rig) -> None:
 
 async def _reset_overlay(rig: Rig) -> None:
     await in_slices(rig.registry.clear_steps())
+    await in_slices(rig.fcm.overlay.clear_steps())
 
 
 async def _reset_clock(rig: Rig) -> None:
@@ -118,13 +129,25 @@ async def _reset_provider_tokens(rig: Rig) -> None:
     rig.fcm.access.forget()
 
 
+async def _reset_rates(rig: Rig) -> None:
+    await in_slices(rig.fcm.rates.clear_steps())
+
+
+async def _reset_service(rig: Rig) -> None:
+    reset_providers(rig)
+
+
 _RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {
+    # First, so that no message to a topic is delivered into what has just begun anew.
+    "subscriptions": _reset_subscriptions,
     "journal": _reset_journal,
     "ledger": _reset_ledger,
     "overlay": _reset_overlay,
     "clock": _reset_clock,
     "counters": _reset_counters,
     "provider-tokens": _reset_provider_tokens,
+    "rates": _reset_rates,
+    "service": _reset_service,
 }
 
 
@@ -154,7 +177,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         method="POST",
         path="/api/v1/reset",
         operation="reset",
-        summary="Begin anew: journal, ledger, overlay, clock, counters, provider tokens, or some of them.",
+        summary="Begin anew: journal, ledger, overlay, clock, counters, FCM's subscriptions and so on, or some of them.",
         handler=reset,
         query=NoQuery,
         body=ResetRequest,

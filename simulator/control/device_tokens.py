@@ -2,195 +2,164 @@
 
 import re
 from collections.abc import Generator, Iterator
-from typing import Annotated
 
 import msgspec
 from starlette.responses import Response
 
 from simulator.apns.reasons import Reason
 from simulator.apns.state import UnknownTokens
-from simulator.clock import INSTANT_MS_MAX
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
+from simulator.control.fcm_tokens import known_of_registration, mint_registrations
 from simulator.control.problems import ControlError, Problem
 from simulator.control.slices import in_slices
+from simulator.control.token_records import (
+    ExpectedAnswer,
+    LedgerMark,
+    RegisteredDevice,
+    Registration,
+    RegistrationAnswer,
+    SealedFacts,
+    StateChange,
+    StateSet,
+    TokenAnswer,
+)
 from simulator.devices.fates import Death, Fate, Provider
-from simulator.devices.token_space import Environment, Minted, unseal
+from simulator.devices.registration_space import Platform
+from simulator.devices.token_space import Environment, Minted, Population, unseal
 from simulator.ledger import SEED_MAX
 from simulator.registry import DeviceState
 from simulator.rig import Rig
 
-TOKENS_MINTED_MAX = 10_000  # in one call; `pushrig tokens` mints millions
-TOKEN_CHARACTERS_MAX = 512  # as the judge's; tokens of 160 digits have been seen
+TOKEN_CHARACTERS_MAX = 512  # as the judges'; APNs's tokens of 160 digits have been seen
 
-_TOKEN = re.compile(r"(?:[0-9A-Fa-f]{2})+")
-
-Instant = Annotated[int, msgspec.Meta(ge=0, le=INSTANT_MS_MAX)]
-
-
-class Registration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Devices to register: fresh tokens at each call.
-
-    `topic`: the app's bundle id. `fate`: what becomes of them. `environment`: production or sandbox. `seed`: of a
-    population of your own; left out, of the rig's, which the ledger then knows as declared.
-    """
-
-    topic: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    fate: str = Fate.ACTIVE.wire_name
-    count: Annotated[int, msgspec.Meta(ge=1, le=TOKENS_MINTED_MAX)] = 1
-    environment: str = "production"
-    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
-
-
-class RegisteredDevice(msgspec.Struct, frozen=True):
-    """One device. `registered_at_ms`: since the Unix epoch."""
-
-    token: str
-    index: int
-    registered_at_ms: int
-
-
-class RegistrationAnswer(msgspec.Struct, frozen=True):
-    """The registered devices, of indices in a row."""
-
-    seed: int
-    topic: str
-    fate: str
-    environment: str
-    devices: list[RegisteredDevice]
-
-
-class StateChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`state`: a fate that can be set by hand. `since_ms`: since the Unix epoch; default now by the rig's clock."""
-
-    state: str
-    since_ms: Instant | None = None
-
-
-class SealedFacts(msgspec.Struct, frozen=True):
-    """What a synthetic token carries. `died_at_ms`: since the Unix epoch; null where its fate has no instant."""
-
-    seed: int
-    index: int
-    environment: str
-    fate: str
-    died_at_ms: int | None
-    topic_tag: str
-
-
-class StateSet(msgspec.Struct, frozen=True):
-    """A state set by hand, over what the token says of itself. `since_ms`: since the Unix epoch."""
-
-    state: str
-    since_ms: int
-
-
-class ExpectedAnswer(msgspec.Struct, frozen=True):
-    """The answer to a faultless notification, for the topic and in the environment of the token's population."""
-
-    status: int
-    reason: str | None
-    timestamp_ms: int | None
-
-
-class LedgerMark(msgspec.Struct, frozen=True):
-    """The device in the running round. `accepted`: how often, where 2 stands for any more; `rejected`: ever."""
-
-    accepted: int
-    rejected: bool
-
-
-class TokenAnswer(msgspec.Struct, frozen=True):
-    """What the rig knows of a token. `sealed`, `ledger`: null for a foreign one; `state_set`: null when none is."""
-
-    token: str
-    sealed: SealedFacts | None
-    state_set: StateSet | None
-    answer: ExpectedAnswer
-    ledger: LedgerMark | None
+_APNS_TOKEN = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
 async def register_devices(call: Call[NoQuery, Registration]) -> msgspec.Struct | Response:
     """POST tokens."""
     rig, body = call.rig, call.body
-    fate = _fate(body.fate, "fate")
-    environment = _ENVIRONMENTS.get(body.environment)
-    if environment is None:
-        raise ControlError(
-            Problem.INVALID_BODY, f"`environment` must be {' or '.join(_ENVIRONMENTS)}, not {body.environment[:80]!r}"
-        )
-    registrations = rig.registrations
-    seed = registrations.seed if body.seed is None else body.seed
+    provider = Provider(body.provider)
+    fate = _fate(body.fate, "fate", provider)
+    seed = rig.registrations.own_seed(provider, fate) if body.seed is None else body.seed
     if seed > SEED_MAX:
         raise ControlError(Problem.INVALID_BODY, f"`seed` must be from 0 to {SEED_MAX} (2**64 - 1), not {seed}")
-    first = registrations.next_index(seed)
+    first = rig.registrations.next_index(seed)
+    environment = platform = None
     try:
-        minted = registrations.mint(seed, body.count, body.topic, environment, fate, rig.apns.epoch_ms)
+        if provider is Provider.APNS:
+            topic, environment = _of_apns(body)
+            minted = _mint_apns(rig, seed, body.count, topic, environment, fate)
+        else:
+            topic, platform = rig.fcm.application, _of_fcm(body, rig.fcm.application)
+            minted = mint_registrations(rig, seed, body.count, platform, fate)
     except ValueError as error:
         raise ControlError(Problem.INVALID_VALUE, str(error)) from None
-    if body.seed is None:
+    if body.seed is None and fate is not Fate.INVALID_SHAPE:
         _declare_registered(rig, seed, first, first + body.count)
     devices = await in_slices(_registered(minted, first))
-    return RegistrationAnswer(seed, body.topic, fate.wire_name, body.environment, devices)
+    return RegistrationAnswer(
+        seed,
+        body.provider,
+        topic,
+        fate.wire_name,
+        None if environment is None else environment.name.lower(),
+        None if platform is None else platform.name.lower(),
+        devices,
+    )
 
 
 async def show_token(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET tokens/{token}."""
-    return known_of(call.rig, _token(call.path_values["token"]))
+    return known_of(call.rig, *_named(call))
 
 
 async def set_state(call: Call[NoQuery, StateChange]) -> msgspec.Struct | Response:
     """PUT tokens/{token}."""
-    token, body = _token(call.path_values["token"]), call.body
-    fate = _fate(body.state, "state")
+    (provider, token), body, rig = _named(call), call.body, call.rig
+    fate = _fate(body.state, "state", provider)
     if not fate.settable:
         raise ControlError(
             Problem.INVALID_BODY,
-            f"the state {fate.wire_name!r} cannot be set by hand; those that can: {_listed(settable=True)}",
+            f"the state {fate.wire_name!r} cannot be set by hand; those that can: {_listed(provider, settable=True)}",
         )
-    since_ms = call.rig.clock.now_ms() if body.since_ms is None else body.since_ms
-    call.rig.registry.set(token, DeviceState(fate, since_ms))
-    return known_of(call.rig, token)
+    since_ms = rig.clock.now_ms() if body.since_ms is None else body.since_ms
+    overlay = rig.registry if provider is Provider.APNS else rig.fcm.overlay
+    overlay.set(token, DeviceState(fate, since_ms))
+    return known_of(rig, provider, token)
 
 
 async def remove_state(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """DELETE tokens/{token}: the token speaks for itself again. Nothing happens when no state was set."""
-    token = _token(call.path_values["token"])
-    call.rig.registry.remove(token)
-    return known_of(call.rig, token)
+    provider, token = _named(call)
+    overlay = call.rig.registry if provider is Provider.APNS else call.rig.fcm.overlay
+    overlay.remove(token)
+    return known_of(call.rig, provider, token)
+
+
+def _of_apns(body: Registration) -> tuple[str, Environment]:
+    """Topic and environment of devices to register."""
+    if body.topic is None:
+        raise ControlError(
+            Problem.INVALID_BODY, '`topic` is needed: the bundle id of the app, as in {"topic":"com.example.app"}'
+        )
+    if body.platform is not None:
+        raise ControlError(Problem.INVALID_BODY, '`platform` goes with {"provider":"fcm"} only; leave it out')
+    return body.topic, Environment[(body.environment or "production").upper()]
+
+
+def _of_fcm(body: Registration, application: str) -> Platform:
+    """The platform of registrations to make."""
+    if body.environment is not None:
+        raise ControlError(Problem.INVALID_BODY, '`environment` goes with {"provider":"apns"} only; leave it out')
+    if body.topic is not None and body.topic != application:
+        raise ControlError(
+            Problem.INVALID_VALUE,
+            f"`topic`: registrations of FCM carry no app, all are of this simulator's, {application}; leave `topic` out, or "
+            "start the simulator with another --topic",
+        )
+    return Platform[(body.platform or "android").upper()]
+
+
+def _mint_apns(rig: Rig, seed: int, count: int, topic: str, environment: Environment, fate: Fate) -> Iterator[Minted]:
+    shares = () if fate is Fate.ACTIVE else ((fate, 1.0),)
+    return rig.registrations.mint(
+        seed, count, lambda end: Population(seed, end, topic, environment, shares, rig.apns.epoch_ms)
+    )
 
 
 def _declare_registered(rig: Rig, seed: int, first: int, end: int) -> None:
     """Declare the rig's own devices in the ledger, unless the user has declared that seed in another way."""
-    start = rig.registrations.first_index
+    start = rig.registrations.first_index(seed)
     declared = next((each for each in rig.ledger.populations() if each.seed == seed), None)
     if declared is None or (declared.start, declared.count) == (start, first - start):
         rig.ledger.declare(seed, end - start, start)
 
 
-_ENVIRONMENTS = {environment.name.lower(): environment for environment in Environment}
+def _named(call: Call[NoQuery, StateChange] | Call[NoQuery, NoBody]) -> tuple[Provider, bytes]:
+    """The token of the path, APNs's in lower case, and whose it is: what is hexadecimal is APNs's."""
+    text = call.path_values["token"]
+    if len(text) <= TOKEN_CHARACTERS_MAX:
+        if _APNS_TOKEN.fullmatch(text):
+            return Provider.APNS, text.lower().encode("ascii")
+        if text.isascii() and call.rig.fcm.registrations.find(text.encode("ascii")) is not None:
+            return Provider.FCM, text.encode("ascii")
+    raise ControlError(
+        Problem.INVALID_TOKEN,
+        f"{text[:80]!r} is no token: one of APNs is an even number of hexadecimal digits, at most {TOKEN_CHARACTERS_MAX}, as "
+        "in /api/v1/tokens/00fc13ad…; one of FCM is a well-formed registration token, or its installation id of 22 characters",
+    )
 
 
-def _token(text: str) -> bytes:
-    """The token of the path, lower-case."""
-    if len(text) > TOKEN_CHARACTERS_MAX or _TOKEN.fullmatch(text) is None:
-        raise ControlError(
-            Problem.INVALID_TOKEN,
-            f"{text[:80]!r} is no device token: it takes an even number of hexadecimal digits, at most "
-            f"{TOKEN_CHARACTERS_MAX}, as in /api/v1/tokens/00fc13ad…",
-        )
-    return text.lower().encode("ascii")
-
-
-def _fate(name: str, field: str) -> Fate:
-    for fate in Fate.of_provider(Provider.APNS):
+def _fate(name: str, field: str, provider: Provider) -> Fate:
+    for fate in Fate.of_provider(provider):
         if fate.wire_name == name:
             return fate
-    listed = _listed(settable=field == "state")
+    listed = _listed(provider, settable=field == "state")
     raise ControlError(Problem.INVALID_BODY, f"`{field}`: there is no {name[:80]!r}; write one of {listed}")
 
 
-def _listed(*, settable: bool) -> str:
-    return ", ".join(fate.wire_name for fate in Fate.of_provider(Provider.APNS) if fate.settable or not settable)
+def _listed(provider: Provider, *, settable: bool) -> str:
+    return ", ".join(fate.wire_name for fate in Fate.of_provider(provider) if fate.settable or not settable)
 
 
 def _registered(minted: Iterator[Minted], first: int) -> Generator[None, None, list[RegisteredDevice]]:
@@ -202,8 +171,16 @@ def _registered(minted: Iterator[Minted], first: int) -> Generator[None, None, l
     return devices
 
 
-def known_of(rig: Rig, token: bytes) -> TokenAnswer:
-    """What the rig knows of a token (lower-case)."""
+def known_of(rig: Rig, provider: Provider, token: bytes) -> TokenAnswer:
+    """What the rig knows of a token, which is well-formed, of APNs in lower case."""
+    if provider is Provider.APNS:
+        return _known_of_apns(rig, token)
+    registration = rig.fcm.registrations.find(token)
+    assert registration is not None
+    return known_of_registration(rig, token, registration)
+
+
+def _known_of_apns(rig: Rig, token: bytes) -> TokenAnswer:
     sealed = unseal(token)
     state = rig.registry.get(token)
     died_at_ms = None
@@ -211,19 +188,22 @@ def known_of(rig: Rig, token: bytes) -> TokenAnswer:
         died_at_ms = rig.apns.epoch_ms + sealed.instant_s * 1000
     return TokenAnswer(
         token=token.decode("ascii"),
+        provider="apns",
         sealed=None
         if sealed is None
         else SealedFacts(
             seed=sealed.seed,
             index=sealed.index,
-            environment=sealed.environment.name.lower(),
             fate=sealed.fate.wire_name,
             died_at_ms=died_at_ms,
+            environment=sealed.environment.name.lower(),
             topic_tag=sealed.topic_tag.hex(),
+            platform=None,
         ),
         state_set=None if state is None else StateSet(state.fate.wire_name, state.since_ms),
         answer=_expected(rig, None if sealed is None else sealed.fate, died_at_ms, state),
         ledger=None if sealed is None else LedgerMark(*rig.ledger.mark(sealed.seed, sealed.index)),
+        registration=None,
     )
 
 

@@ -24,13 +24,25 @@ class RigCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, as they stand."""
-        counters, journal, ledger = self._rig.counters, self._rig.journal, self._rig.ledger
+        counters, journal, ledger, fcm = self._rig.counters, self._rig.journal, self._rig.ledger, self._rig.fcm
         yield _counter("notifications", "Notifications taken by the provider plane.", counters.notifications)
         yield _counter("accepted", "Notifications accepted.", counters.accepted)
         rejected = CounterMetricFamily("pushrig_rejected", "Notifications rejected, by reason.", labels=["reason"])
         for reason, count in sorted(counters.rejected_by_reason.items()):
             rejected.add_metric([reason], count)
         yield rejected
+        deliveries = CounterMetricFamily(
+            "pushrig_topic_deliveries", "Messages to FCM's topics, each subscriber counted.", labels=["outcome"]
+        )
+        deliveries.add_metric(["accepted"], counters.topic_deliveries)
+        deliveries.add_metric(["refused"], counters.topic_deliveries_refused)
+        yield deliveries
+        calls = CounterMetricFamily(
+            "pushrig_google_calls", "Requests to other services of Google than sending.", labels=["service"]
+        )
+        for service, count in sorted(counters.google_calls.items()):
+            calls.add_metric([service], count)
+        yield calls
         yield _gauge("connections_open", "Connections open at the provider port.", counters.connections_open)
         yield _counter("connections", "Connections taken at the provider port.", counters.connections_total)
         yield _counter("handshakes_failed", "TLS handshakes that failed.", counters.handshakes_failed)
@@ -62,7 +74,11 @@ class RigCollector(Collector):
         yield _gauge("ledger_pages", "Pages of the ledger in use, 64 KiB each.", ledger.pages_used)
         yield _gauge("ledger_round", "Number of the ledger's running round.", ledger.round)
         yield _counter("ledger_untracked", "Answers that found no page of the ledger free.", ledger.untracked)
-        yield _gauge("overlay_devices", "Device states set by hand.", len(self._rig.registry))
+        yield _gauge("overlay_devices", "Device states set by hand.", len(self._rig.registry) + len(fcm.overlay))
+        yield _gauge("fcm_subscriptions", "Subscriptions of registrations to FCM's topics.", len(fcm.subscriptions))
+        yield _gauge("fcm_topics", "FCM's topics that any registration follows.", fcm.subscriptions.topics_count)
+        yield _gauge("fcm_imported_registrations", "Registrations made of APNs tokens.", len(fcm.registrations))
+        yield _gauge("fcm_fan_outs_waiting", "Messages to FCM's topics not yet delivered.", len(fcm.fan_outs))
         yield _gauge("clock_offset_seconds", "The simulator's time less the real time.", self._rig.clock.offset_s)
 
 

@@ -25,7 +25,11 @@ class Problem(Enum):
 
     INVALID_QUERY = "invalid_query", 400, "A query parameter is unknown, repeated, or has a value out of range."
     INVALID_BODY = "invalid_body", 400, "The body is not JSON, or not the record that is asked for."
-    INVALID_TOKEN = "invalid_token", 400, "The device token in the path is not hexadecimal digits of whole bytes."
+    INVALID_TOKEN = (
+        "invalid_token",
+        400,
+        "The token in the path is none: neither hexadecimal digits of whole bytes, nor of FCM's form.",
+    )
     INVALID_VALUE = "invalid_value", 400, "A value fits the record, but not the rest of what is asked."
     UNAUTHORIZED = "unauthorized", 401, "The bearer token is missing or wrong."
     HOST_REFUSED = "host_refused", 403, "The Host field names none of this simulator's hosts."

@@ -19,12 +19,19 @@ class ProbeAnswer(msgspec.Struct, frozen=True):
 
 
 class CounterStats(msgspec.Struct, frozen=True):
-    """Counts since the start or the last reset, at the provider port; `connections_open` is what is open now."""
+    """Counts since the start or the last reset, at the provider port; `connections_open` is what is open now.
+
+    `topic_deliveries`: of messages to FCM's topics, each of which is one notification. `google_calls`: requests to other
+    services of Google than sending, by service.
+    """
 
     notifications: int
     accepted: int
     rejected: int
     rejected_by_reason: dict[str, int]
+    topic_deliveries: int
+    topic_deliveries_refused: int
+    google_calls: dict[str, int]
     connections_open: int
     connections_total: int
     handshakes_failed: int
@@ -58,12 +65,22 @@ class LedgerStats(msgspec.Struct, frozen=True):
     populations: int
 
 
+class FcmStats(msgspec.Struct, frozen=True):
+    """What FCM's project holds. `topics`: with any subscription. `fan_outs_waiting`: messages to topics not yet delivered."""
+
+    subscriptions: int
+    topics: int
+    imported_registrations: int
+    fan_outs_waiting: int
+
+
 class StatsAnswer(msgspec.Struct, frozen=True):
     """The simulator at a glance. `overlay_devices`: states set by hand."""
 
     counters: CounterStats
     journal: JournalStats
     ledger: LedgerStats
+    fcm: FcmStats
     overlay_devices: int
     clock: ClockAnswer
 
@@ -92,13 +109,14 @@ async def metrics(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
 
 async def stats(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET stats."""
-    rig = call.rig
+    rig, fcm = call.rig, call.rig.fcm
     counters, journal, ledger, clock = rig.counters, rig.journal, rig.ledger, rig.clock
     return StatsAnswer(
         counters=CounterStats(**{name: getattr(counters, name) for name in CounterStats.__struct_fields__}),
         journal=JournalStats(journal.total, journal.held, journal.dropped, journal.entries_max),
         ledger=LedgerStats(ledger.round, ledger.pages_used, ledger.untracked, len(ledger.populations())),
-        overlay_devices=len(rig.registry),
+        fcm=FcmStats(len(fcm.subscriptions), fcm.subscriptions.topics_count, len(fcm.registrations), len(fcm.fan_outs)),
+        overlay_devices=len(rig.registry) + len(fcm.overlay),
         clock=ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000)),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulator.rates.bucket import Bucket, KeyedBuckets
 from simulator.rates.fanouts import Fanouts
-from simulator.rates.rates import BucketRate, Rates
+from simulator.rates.rates import OFF, BucketRate, Rates
 from simulator.rates.window import Window
 
 
@@ -18,6 +18,7 @@ class RateLimits:
     - `android_device`, `ios_device`: messages to a registration; `topic`: to a topic or condition. By any key.
     - `fanouts`: messages to topics on their way.
     - `apns_device`: notifications to an APNs device token.
+    - `kept`: the figures that the parts were made of.
     """
 
     project: Window | None = None
@@ -27,6 +28,7 @@ class RateLimits:
     fanouts: Fanouts | None = None
     topic_changes: Bucket | None = None
     apns_device: KeyedBuckets | None = None
+    kept: Rates = OFF
 
     @classmethod
     def of(cls, rates: Rates) -> "RateLimits":
@@ -39,6 +41,7 @@ class RateLimits:
             fanouts=None if rates.fcm_fanouts is None else Fanouts(rates.fcm_fanouts),
             topic_changes=None if rates.fcm_topic_changes is None else Bucket(rates.fcm_topic_changes),
             apns_device=_keyed(rates.apns_device),
+            kept=rates,
         )
 
     def clear_steps(self) -> Generator[None, None, None]:

@@ -7,7 +7,8 @@ import pytest
 from simulator.apns.state import UnknownTokens
 from simulator.bounds import BoundReachedError
 from simulator.clock import Clock
-from simulator.control.device_tokens import TOKENS_MINTED_MAX, known_of
+from simulator.control.device_tokens import known_of
+from simulator.control.token_records import TOKENS_MINTED_MAX
 from simulator.counters import Counters
 from simulator.devices.fates import Fate, Provider
 from simulator.devices.token_space import Environment, Population, unseal
@@ -85,10 +86,14 @@ def test_a_spoiled_registration_is_refused(control: ControlServer, field: str, v
 
 def test_seeds_of_registrations_are_bounded() -> None:
     registrations = Registrations()
+
+    def population(count: int) -> Population:
+        return Population(0, count, "com.example.app")
+
     for seed in range(REGISTRATION_SEEDS_MAX):
-        registrations.mint(seed, 1, "com.example.app", Environment.SANDBOX, Fate.ACTIVE, 0)
+        registrations.mint(seed, 1, population)
     with pytest.raises(BoundReachedError, match="REGISTRATION_SEEDS_MAX"):
-        registrations.mint(REGISTRATION_SEEDS_MAX, 1, "com.example.app", Environment.SANDBOX, Fate.ACTIVE, 0)
+        registrations.mint(REGISTRATION_SEEDS_MAX, 1, population)
     assert registrations.next_index(0) == 1
 
 
@@ -182,7 +187,7 @@ def test_the_answer_foretold_is_the_judges(
     if state is not None:
         rig.registry.set(token, DeviceState(state, 5_000))
     verdict = bench.judge(Push().to(token))
-    foretold = known_of(rig, token).answer
+    foretold = known_of(rig, Provider.APNS, token).answer
     assert foretold.reason == (None if verdict.reason is None else verdict.reason.wire_name)
     assert foretold.status == (200 if verdict.reason is None else verdict.reason.status)
     assert foretold.timestamp_ms == verdict.timestamp_ms
