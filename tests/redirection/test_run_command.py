@@ -204,7 +204,10 @@ def test_a_program_that_a_passed_on_signal_ends_says_so_by_its_exit_code() -> No
         assert process.wait(TIMEOUT_S) == 128 + signal.SIGTERM
 
 
-def test_ctrl_c_reaches_the_program_once_and_the_simulator_not_at_all() -> None:
+CTRL_CS = 200
+
+
+def test_ctrl_c_reaches_the_program_once_each_time_and_the_simulator_not_at_all() -> None:
     """As on a terminal, which sends it to everything in its foreground."""
     script = TELLS_SIGNALS + (
         "import httpx\n"
@@ -232,10 +235,11 @@ def test_ctrl_c_reaches_the_program_once_and_the_simulator_not_at_all() -> None:
     os.close(theirs)
     try:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        os.write(ours, b"\x03")
-        assert process.stdout.readline() == "got 2\n"
+        for _ in range(CTRL_CS):  # two that are sent at once may count as one
+            os.write(ours, b"\x03")
+            assert process.stdout.readline() == "got 2\n"
         os.write(ours, b"\n")
-        assert process.stdout.readline() == "times 1 status 403\n"
+        assert process.stdout.readline() == f"times {CTRL_CS} status 403\n"
         assert process.wait(TIMEOUT_S) == 0
     finally:
         process.kill()
