@@ -14,10 +14,13 @@ Made on the first start in a state directory, read on the next ones, renewed bef
     credentials.json     team id, key id, project, the names of the files; written last, so that its presence says: complete
 
 Renewal makes a new CA (its key was never kept) and leaves team id and provider key alone. Server and client certificate
-are renewed apart; the latter also when the simulator is started with other topics, or with the same in another order. The
-service account keeps its key and ids; only its `token_uri` is written anew by each simulator that opens its ports, so that
-it leads to the one that started last. A start that finds everything in order reads files only: `cryptography` is imported
-to make things, by `Credentials.public_key` and by `Credentials.service_account`.
+are renewed apart; the latter also when the simulator is started with other topics, or with the same in another order.
+
+The service account keeps its key and ids. Its `token_uri` is written anew by each simulator that opens its ports, so that it
+leads to the one that started last. Those that share a directory have a copy each, `service-account-PORT.json`, that leads
+to itself while it runs; that is the file which clients are told of.
+
+A start that finds everything in order reads files only: `cryptography` is imported to make things, and to read keys.
 """
 
 import os
@@ -145,6 +148,10 @@ class Credentials:
     def service_account_file(self) -> Path:
         return self.state_dir / "service-account.json"
 
+    def service_account_file_of(self, port: int | str) -> Path:
+        """Where the simulator on a port has the account with a `token_uri` of its own, while it runs."""
+        return self.state_dir / f"service-account-{port}.json"
+
     def service_account(self) -> ServiceAccount:
         """Read the service account. Raises CredentialsError when its file or the key in it is damaged."""
         account = _read_service_account(self)
@@ -156,13 +163,17 @@ class Credentials:
             ) from error
         return account
 
-    def point_service_account_at(self, token_uri: str) -> None:
-        """Say in `service-account.json` where access tokens are to be had. Raises CredentialsError like `service_account`."""
+    def point_service_account_at(self, token_uri: str) -> bytes:
+        """Say in `service-account.json` where access tokens are to be had; return its content then.
+
+        Raises CredentialsError when the file cannot be read or written.
+        """
         with locked(self.state_dir):
             account = _read_service_account(self)
+            content = encode_service_account(msgspec.structs.replace(account, token_uri=token_uri))
             if account.token_uri != token_uri:
-                pointed = msgspec.structs.replace(account, token_uri=token_uri)
-                write_atomically(self.service_account_file, encode_service_account(pointed))
+                write_atomically(self.service_account_file, content)
+        return content
 
     def public_key(self) -> "EllipticCurvePublicKey":
         """Read the public half of the provider key. Raises CredentialsError when the file is damaged."""

@@ -28,7 +28,8 @@ class RunningSimulator(msgspec.Struct, frozen=True, kw_only=True):
 
     URLs have no trailing slash. `ca_file` and `bundle_file` are None for a simulator with a certificate of the user's
     own (`--tls-cert`), whose clients know whom to trust; the client certificate and its key for one that trusts another CA
-    (`--client-ca`). `topic`: one that notifications may be sent to. `service_account_file`: of the FCM project.
+    (`--client-ca`). `topic`: one that notifications may be sent to. `service_account_file`: of the FCM project, with a
+    `token_uri` that leads to this simulator.
     """
 
     version: str
@@ -70,17 +71,17 @@ def url_of(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-class Announcement:
-    """`running.json` while its simulator lives. Make it once the ports are open; leave the `with` block to withdraw it.
+class HeldFile:
+    """A file of the state directory while its simulator lives; leave the `with` block to withdraw it.
 
     Raises CredentialsError when the file cannot be written.
     """
 
-    def __init__(self, running: RunningSimulator) -> None:
-        self._path = Path(running.state_dir) / RUNNING_FILE_NAME
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path = path
         # The file gets its name before its lock; readers take the directory's lock to see neither without the other.
         with locked(self._path.parent):
-            write_atomically(self._path, msgspec.json.format(msgspec.json.encode(running)) + b"\n")
+            write_atomically(self._path, content)
             self._descriptor = os.open(self._path, os.O_RDWR)
             if sys.platform != "win32":
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -95,7 +96,7 @@ class Announcement:
                 if self._path.exists() and os.path.samestat(os.fstat(descriptor), self._path.stat()):
                     self._path.unlink()
         except (OSError, CredentialsError):
-            # The directory went away under a running simulator, and the record with it.
+            # The directory went away under a running simulator, and the file with it.
             pass
         finally:
             os.close(descriptor)
@@ -105,6 +106,22 @@ class Announcement:
 
     def __exit__(self, *exception: object) -> None:
         self.withdraw()
+
+
+class Announcement(HeldFile):
+    """`running.json` while its simulator lives. Make it once the ports are open."""
+
+    def __init__(self, running: RunningSimulator) -> None:
+        content = msgspec.json.format(msgspec.json.encode(running)) + b"\n"
+        super().__init__(Path(running.state_dir) / RUNNING_FILE_NAME, content)
+
+
+def remove_left_over(state_dir: Path, pattern: str) -> None:
+    """Remove the held files of this name whose simulators were killed. Windows, which cannot tell, keeps them."""
+    with locked(state_dir):
+        for path in state_dir.glob(pattern):
+            if not _is_locked(path):
+                path.unlink()
 
 
 def read_running(state_dir: Path) -> RunningSimulator:

@@ -26,7 +26,7 @@ from simulator.errors import SettingsError
 from simulator.listener import ProviderPlane
 from simulator.provider_tls import ServerNames, server_tls_context
 from simulator.rig import Rig
-from simulator.running import Announcement, RunningSimulator, url_of
+from simulator.running import Announcement, HeldFile, RunningSimulator, remove_left_over, url_of
 from simulator.settings import ServeSettings
 
 CONTROL_BACKLOG = 128
@@ -68,8 +68,9 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         if settings.cleartext_port is not None:
             cleartext_port = await _open(plane, doors, settings.host, settings.cleartext_port, "--cleartext-port", None)
         running = _describe(settings, credentials, own_certificate, port, cleartext_port, control.getsockname()[1])
-        credentials.point_service_account_at(f"{running.url}/token")
-        with Announcement(running):
+        account = credentials.point_service_account_at(f"{running.url}/token")
+        remove_left_over(credentials.state_dir, credentials.service_account_file_of("*").name)
+        with HeldFile(credentials.service_account_file_of(port), account), Announcement(running):
             say(running.line())
             await _serve_control(rig, settings, control, stopping)
     finally:
@@ -162,7 +163,7 @@ def _describe(
         topic=settings.topic,
         project_id=credentials.project_id,
         project_number=credentials.project_number,
-        service_account_file=str(credentials.service_account_file),
+        service_account_file=str(credentials.service_account_file_of(port)),
     )
 
 

@@ -87,7 +87,8 @@ def test_google_s_library_takes_the_file(credentials: Credentials) -> None:
 def test_pointing_it_at_a_simulator_changes_the_token_uri_alone(credentials: Credentials) -> None:
     before = _file(credentials)
     for port in (8443, 9443):
-        credentials.point_service_account_at(f"https://localhost:{port}/token")
+        content = credentials.point_service_account_at(f"https://localhost:{port}/token")
+        assert credentials.service_account_file.read_bytes() == content
         assert _file(credentials) == before | {"token_uri": f"https://localhost:{port}/token"}
     again = load_or_create(credentials.state_dir, NOW_S, {})
     assert again == credentials
