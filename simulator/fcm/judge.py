@@ -33,6 +33,7 @@ from simulator.fcm.state import FcmState
 from simulator.rates.rate_limits import retry_after_s
 from wire.request import Request
 
+TOO_MANY_REQUESTS: Final = 429
 _ACTIVE_ANDROID: Final = kind_of_registration(Platform.ANDROID, Fate.ACTIVE)
 _TOKEN_MALFORMED: Final = fault(Cause.TOKEN_MALFORMED)
 # [choice] The same text, with the field that was used.
@@ -96,7 +97,15 @@ def judge(request: Request, project: str, state: FcmState, now_s: float) -> Verd
         if wait_s:
             number, per_window = state.project.project_number, window.count_max
             return Verdict(project_quota_fault(number, per_window, retry_after_s(wait_s)))
-    body, new_tuple = request.body, tuple.__new__
+    verdict = _judge_body(request.body, state, now_s)
+    if window is not None and verdict.fault is not None and verdict.fault.cause.status == TOO_MANY_REQUESTS:
+        window.give_back()  # a 429 for whatever rate does not count (B5)
+    return verdict
+
+
+def _judge_body(body: bytes, state: FcmState, now_s: float) -> Verdict:
+    """D4 7 to 16."""
+    new_tuple = tuple.__new__
     send = read_send(body)
     if type(send) is Fault:
         return Verdict(send)
@@ -191,11 +200,17 @@ def _refused_standing(registration: Registration, message: Message, state: FcmSt
 
 
 def _refused_rate(registration: Registration, message: Message, state: FcmState, now_s: float) -> Fault | None:
-    """D4 14 for a registration. A message that is delivered now or never (ttl 0) is not throttled (B5)."""
-    ios = registration.platform is Platform.IOS
-    buckets = state.rates.ios_device if ios else state.rates.android_device
+    """D4 14 for a registration. A message that is delivered now or never (ttl 0) is not throttled (B5).
+
+    Of browsers no rate is published.
+    """
+    platform = registration.platform
+    if platform is Platform.WEB:
+        return None
+    android = platform is Platform.ANDROID
+    buckets = state.rates.android_device if android else state.rates.ios_device
     ttl = message.android and message.android.ttl
-    if buckets is None or (ttl and not ios and float(ttl[:-1]) < 1):
+    if buckets is None or (ttl and android and float(ttl[:-1]) < 1):
         return None
     if not buckets.refuses(registration.key, now_s):
         return None
@@ -203,7 +218,11 @@ def _refused_rate(registration: Registration, message: Message, state: FcmState,
 
 
 def _refused_seat(registration: Registration, message: Message, state: FcmState, now_s: float) -> Fault | None:
-    """D4 16."""
+    """D4 16. A registration that lives by hand alone sits on the token of a device that lives."""
+    sealed = registration.sealed
+    if sealed is not None and state.overlay.active and state.overlay.get(registration.key) is not None:
+        alive = kind_of_registration(sealed.platform, Fate.ACTIVE)
+        registration = registration._replace(sealed=sealed._replace(kind=alive))
     seat = registration.seat(state.application, state.apns_environment)
     if seat is None:
         return None

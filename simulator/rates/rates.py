@@ -58,7 +58,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     fcm_project: Annotated[
         WindowRate | None,
         _row(
-            "Sends of the project, refused ones (4xx) too but for those over this rate; 429 with Retry-After.",
+            "Sends of the project, refused ones (4xx) too, but none with 429; 429 with Retry-After.",
             "FCM throttling and quotas; that a window begins with its first request is our choice",
         ),
     ] = WindowRate(count=600_000, per_s=60)

@@ -33,6 +33,10 @@ class Window:
             return 0.0
         return 0.0 if self.take_many(1, now_s) else self.ends_s - now_s
 
+    def give_back(self) -> None:
+        """Count the one no more that was taken just now."""
+        self.left += 1
+
     def take_many(self, wanted: int, now_s: float) -> int:
         """Count as many of `wanted` as there is room for, and return how many those are."""
         if not self.begins_s <= now_s < self.ends_s:
