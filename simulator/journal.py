@@ -21,6 +21,7 @@ LISTENERS_MAX = 64
 BODY_BYTES_KEPT_MAX = 8_192  # of one notification; whoever appends cuts what is longer
 _LOOKED_AT_A_STEP = 250
 _FREED_A_STEP = 2_000
+_TOPIC_TARGET = b"/topics/"
 
 Row = tuple[int, str, Environment | None, int, str | None, bytes, bytes, Head, bytes, int, int, bytes | None]
 
@@ -48,11 +49,20 @@ class Entry(NamedTuple):
     path: bytes | None
 
 
+def topic_of(provider: str, token: bytes, head: Head) -> bytes | None:
+    """The topic of an entry: the app's with APNs, with FCM the one that is the message's target; None: there is none."""
+    if provider == "fcm":
+        return token[len(_TOPIC_TARGET) :] if token.startswith(_TOPIC_TARGET) else None
+    return head.value(b"apns-topic")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which entries are meant: all that fit every part that is not None.
 
-    `token`, `message_id`: either case. `topic`: of the request's `apns-topic` field. `since_ms` is included, `until_ms` not.
+    `token`, `message_id`: either case. `names`: with `token`, whether a target of FCM is that or means the same; there case
+    matters. `topic`: of the request's `apns-topic` field, or the target of a message of FCM. `since_ms` is included,
+    `until_ms` not.
     """
 
     token: bytes | None = None
@@ -63,6 +73,7 @@ class Wanted:
     since_ms: int | None = None
     until_ms: int | None = None
     provider: str | None = None
+    names: Callable[[bytes], bool] | None = None
 
     @property
     def everything(self) -> bool:
@@ -75,13 +86,19 @@ class Wanted:
         return (
             (self.status is None or status == self.status)
             and (self.reason is None or reason == self.reason)
-            and (self.token is None or token.lower() == self.token.lower())
             and (self.provider is None or provider == self.provider)
+            and (self.token is None or self._fits_token(provider, token))
             and (self.message_id is None or message_id.lower() == self.message_id.lower())
             and (self.since_ms is None or at_ms >= self.since_ms)
             and (self.until_ms is None or at_ms < self.until_ms)
-            and (self.topic is None or head.value(b"apns-topic") == self.topic)
+            and (self.topic is None or topic_of(provider, token, head) == self.topic)
         )
+
+    def _fits_token(self, provider: str, token: bytes) -> bool:
+        assert self.token is not None
+        if provider == "fcm" and self.names is not None:
+            return self.names(token)
+        return token.lower() == self.token.lower()
 
 
 _EVERYTHING = Wanted()

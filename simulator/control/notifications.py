@@ -1,7 +1,8 @@
 """`/api/v1/notifications`: what came of late, searched, waited for, and forgotten."""
 
+import re
 from base64 import b64encode
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,7 +13,9 @@ from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQu
 from simulator.control.problems import ControlError, Problem
 from simulator.control.slices import in_slices
 from simulator.control.waiting import wait_for
-from simulator.journal import Entry, Found, Numbered, Wanted
+from simulator.fcm.errors import Cause
+from simulator.fcm.registrations import Registrations
+from simulator.journal import Entry, Found, Numbered, Wanted, topic_of
 from wire.request import Head
 
 LIMIT_DEFAULT = 100
@@ -20,6 +23,9 @@ LIMIT_MAX = 1_000
 WAIT_S_MAX = 60.0
 ANSWER_BODY_BYTES_MAX = 1024 * 1024  # of notification bodies in one answer; further items wait for the next request
 WITHHELD_SIGNATURE = "(signature withheld)"
+WITHHELD_CREDENTIAL = "(credential withheld)"
+
+_TOKEN_PARAMETER = re.compile(r"([?&][^=&]*_token=)[^&]*")  # as FCM reads credentials of a query
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 InstantMs = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -28,9 +34,11 @@ InstantMs = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 class NotificationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Which notifications, and how many.
 
-    All filters given must fit. `since_ms` is included, `until_ms` not (milliseconds since the Unix epoch). `limit`: items at
-    most. `order`: which come first. `after`: only those with a greater `number`; with `order=oldest`, for reading on.
-    `count` and `wait_s`: wait until so many that fit have come, those already there included, at most so many seconds.
+    All filters given must fit. `token`: of FCM also the installation id of a registration token, or the token of one. `topic`:
+    the app's with APNs; with FCM the one that a message is for. `apns_id` is of APNs alone, `message_id` of FCM. `since_ms`
+    is included, `until_ms` not (milliseconds since the Unix epoch). `limit`: items at most. `order`: which come first.
+    `after`: only those with a greater `number`; with `order=oldest`, for reading on. `count` and `wait_s`: wait until so
+    many that fit have come, those already there included, at most so many seconds.
     """
 
     token: Text | None = None
@@ -54,9 +62,10 @@ class Notification(msgspec.Struct, frozen=True):
 
     `number`: 1 for the first that the simulator ever took. `at_ms`: since the Unix epoch. `environment`: of APNs, else null.
     `reason`: null when accepted; for FCM the `errorCode`, else the `status`. `token`: for FCM the target, whatever its
-    kind; of a message to a topic each delivery has an entry too, with its registration. `apns_id`: of APNs's answer,
-    `message_id` of FCM's, else null. `headers`: as sent; a repeated field has its values joined by a comma, and
-    what proves a credential is withheld. An `apns-id` is put back from the answer.
+    kind; of a message to a topic each delivery has an entry too, with its registration. `topic`: the app's with APNs; with
+    FCM that which is the target, else null. `apns_id`: of APNs's answer, `message_id` of FCM's, else null. `headers`: as
+    sent; a repeated field has its values joined by a comma, and what proves a credential is withheld. An `apns-id` is put
+    back from the answer.
     `body`: text, or base64 where it is not UTF-8 (`body_encoding`); at most its first 8 KiB.
     """
 
@@ -105,7 +114,7 @@ class ClearedAnswer(msgspec.Struct, frozen=True):
 async def list_notifications(call: Call[NotificationsQuery, NoBody]) -> msgspec.Struct | Response:
     """GET: wait if asked to, then search."""
     query, journal = call.query, call.rig.journal
-    wanted = _wanted(query)
+    wanted = _wanted(query, call.rig.fcm.registrations)
     arrived = None
     if query.count is not None:
         arrived = await wait_for(journal, wanted, query.count, query.wait_s or 0.0, call.given_up)
@@ -135,33 +144,57 @@ async def clear_notifications(call: Call[NoQuery, NoBody]) -> msgspec.Struct | R
     return ClearedAnswer(held)
 
 
-def _wanted(query: NotificationsQuery) -> Wanted:
+def _wanted(query: NotificationsQuery, registrations: Registrations) -> Wanted:
     if query.reason is not None and query.reason not in _REASON_NAMES:
         raise ControlError(
             Problem.INVALID_QUERY,
             f"there is no reason {query.reason[:80]!r}; the reasons are {', '.join(sorted(_REASON_NAMES))}",
         )
-    if query.apns_id is not None and (query.message_id is not None or query.provider == "fcm"):
-        raise ControlError(
-            Problem.INVALID_QUERY, "`apns_id` is of APNs, `message_id` of FCM: no notification has both; give one"
-        )
+    provider: str | None = query.provider
+    for name, value, its_provider in (("apns_id", query.apns_id, "apns"), ("message_id", query.message_id, "fcm")):
+        if value is None:
+            continue
+        if provider not in (None, its_provider):
+            raise ControlError(
+                Problem.INVALID_QUERY,
+                f"`{name}` is of {its_provider}: `apns_id` is of APNs, `message_id` of FCM, and no notification has both; "
+                "give one, and no other provider",
+            )
+        provider = its_provider
+    token = _bytes(query.token)
     return Wanted(
-        provider="apns" if query.apns_id is not None else query.provider,
-        token=_bytes(query.token),
+        provider=provider,
+        token=token,
+        names=None if token is None else _names(token, registrations),
         topic=_bytes(query.topic),
         status=query.status,
         reason=query.reason,
-        message_id=_bytes(query.apns_id or query.message_id),
+        message_id=_bytes(query.apns_id or _message_id(query.message_id)),
         since_ms=query.since_ms,
         until_ms=query.until_ms,
     )
+
+
+def _names(token: bytes, registrations: Registrations) -> Callable[[bytes], bool]:
+    """Whether a target of FCM is this one, or the other name of its registration (token, installation id)."""
+    key = registrations.key_of(token)
+
+    def named(target: bytes) -> bool:
+        return target == token or (target.startswith(key) and registrations.key_of(target) == key)
+
+    return named
+
+
+def _message_id(name: str | None) -> str | None:
+    """The id in `projects/…/messages/ID`, which is what libraries hand out; or as it is."""
+    return None if name is None else name.rpartition("/messages/")[2]
 
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else text.encode()
 
 
-_REASON_NAMES = frozenset(reason.wire_name for reason in Reason)
+_REASON_NAMES = {reason.wire_name for reason in Reason} | {cause.reason for cause in Cause}
 
 
 def _items(found: Found) -> Generator[None, None, list[Notification]]:
@@ -180,7 +213,7 @@ def _items(found: Found) -> Generator[None, None, list[Notification]]:
 def _notification(numbered: Numbered) -> Notification:
     entry = numbered.entry
     body, body_encoding = _body(entry.body)
-    topic = entry.head.value(b"apns-topic")
+    topic = topic_of(entry.provider, entry.token, entry.head)
     message_id, of_apns = _text(entry.message_id), entry.provider == "apns"
     return Notification(
         number=numbered.number,
@@ -208,7 +241,9 @@ def _headers(head: Head, entry: Entry) -> dict[str, str]:
         key = _text(name)
         text = _text(value if value or name not in varying else varying[name])
         if name == b"authorization":
-            text = _without_signature(text)
+            text = _without_signature(text) if entry.provider == "apns" else _without_credential(text)
+        elif name == b":path":
+            text = _TOKEN_PARAMETER.sub(rf"\1{WITHHELD_CREDENTIAL}", text)
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
 
@@ -216,6 +251,14 @@ def _headers(head: Head, entry: Entry) -> dict[str, str]:
 def _without_signature(authorization: str) -> str:
     signed, dot, _ = authorization.rpartition(".")
     return f"{signed}.{WITHHELD_SIGNATURE}" if dot else authorization
+
+
+def _without_credential(authorization: str) -> str:
+    """Of FCM: a JSON Web Token without its signature, of everything else the scheme alone."""
+    scheme, blank, credential = authorization.partition(" ")
+    if credential.count(".") == 2 and not credential.lstrip().startswith("ya29."):
+        return _without_signature(authorization)
+    return f"{scheme} {WITHHELD_CREDENTIAL}" if blank else WITHHELD_CREDENTIAL
 
 
 def _body(body: bytes) -> tuple[str, Literal["text", "base64"]]:

@@ -68,6 +68,20 @@ def row(
     )
 
 
+def fcm_row(
+    target: bytes,
+    at_ms: int = 1_000,
+    status: int = 200,
+    reason: str | None = None,
+    message_id: bytes = b"0:1750000000000000%ab",
+    path: bytes = b"/v1/projects/p/messages:send",
+    authorization: bytes = b"Bearer ya29.c.secret",
+) -> Row:
+    """One entry of the journal, of a message to FCM."""
+    head = Head(((b":method", b"POST"), (b":path", b""), (b"authorization", authorization)))
+    return at_ms, "fcm", None, status, reason, target, message_id, head, b'{"message":{}}', 1, 3, path
+
+
 @dataclass(frozen=True)
 class Reply:
     """What the control plane answered."""

@@ -7,8 +7,14 @@ import pytest
 
 from simulator.bounds import BoundReachedError
 from simulator.control.notifications import ANSWER_BODY_BYTES_MAX, LIMIT_MAX, WAIT_S_MAX
+from simulator.devices.fates import Fate
+from simulator.devices.registration_space import Platform, SealedRegistration, kind_of_registration, seal_registration
 from simulator.journal import LISTENERS_MAX
-from tests.control.control_server import JOURNAL_ENTRIES, ControlServer, get, row
+from tests.control.control_server import JOURNAL_ENTRIES, ControlServer, fcm_row, get, row
+from tests.fcm.valid_message import TOKEN as FOREIGN_REGISTRATION
+
+REGISTRATION = seal_registration(SealedRegistration(kind_of_registration(Platform.ANDROID, Fate.ACTIVE), 9, 1)).encode()
+FID = REGISTRATION[:22]
 
 
 def test_a_notification_is_shown_with_its_headers_and_body(control: ControlServer) -> None:
@@ -92,9 +98,82 @@ def test_filters_choose_notifications(control: ControlServer, query: str, tokens
     assert answer["more"] == (answer["matched"] > len(tokens))
 
 
+def test_a_message_of_fcm_is_shown_in_its_own_terms(control: ControlServer) -> None:
+    control.record(fcm_row(REGISTRATION, 5_000), fcm_row(b"/topics/news", 5_001, 404, "UNREGISTERED", b""))
+    refused, accepted = get(control, "/api/v1/notifications")["items"]
+    assert (accepted["provider"], accepted["environment"], accepted["token"]) == ("fcm", None, REGISTRATION.decode())
+    assert (accepted["topic"], accepted["apns_id"]) == (None, None)
+    assert accepted["message_id"] == "0:1750000000000000%ab"
+    assert accepted["headers"][":path"] == "/v1/projects/p/messages:send"
+    assert (refused["topic"], refused["message_id"], refused["reason"]) == ("news", None, "UNREGISTERED")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "shown"),
+    [
+        ("Bearer ya29.c.secret", "Bearer (credential withheld)"),
+        ("Bearer  ya29.a.secret", "Bearer (credential withheld)"),
+        ("Bearer ya29.secret....", "Bearer (credential withheld)"),
+        ("Bearer secret", "Bearer (credential withheld)"),
+        ("key=secret", "(credential withheld)"),
+        ("Bearer aa.bb.secret", "Bearer aa.bb.(signature withheld)"),
+    ],
+)
+def test_what_proves_a_credential_of_fcm_is_withheld(control: ControlServer, authorization: str, shown: str) -> None:
+    control.record(fcm_row(REGISTRATION, authorization=authorization.encode()))
+    reply = control.call("GET", "/api/v1/notifications")
+    assert b"secret" not in reply.content
+    (item,) = get(control, "/api/v1/notifications")["items"]
+    assert item["headers"]["authorization"] == shown
+
+
+def test_a_credential_in_the_query_is_withheld(control: ControlServer) -> None:
+    path = b"/v1/projects/p/messages:send?access_token=secret&alt=json&oauth_token=secret&prettyPrint=false"
+    control.record(fcm_row(REGISTRATION, path=path))
+    (item,) = get(control, "/api/v1/notifications")["items"]
+    assert item["headers"][":path"] == (
+        "/v1/projects/p/messages:send?access_token=(credential withheld)&alt=json&oauth_token=(credential withheld)"
+        "&prettyPrint=false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "instants"),
+    [
+        ("provider=fcm", [1, 2, 3, 4, 5]),
+        ("provider=apns", [6]),
+        (f"token={REGISTRATION.decode()}", [1, 2]),
+        (f"token={FID.decode()}", [1, 2]),
+        (f"token={REGISTRATION.decode().swapcase()}", []),
+        (f"token={FOREIGN_REGISTRATION}", [3]),
+        (f"token={FOREIGN_REGISTRATION[:22]}", [3]),
+        ("token=%2Ftopics%2Fnews", [4]),
+        ("token=AB12", [6]),
+        ("topic=news", [4]),
+        ("reason=UNREGISTERED", [3]),
+        ("reason=PERMISSION_DENIED", []),
+        ("message_id=0%3A1750000000000000%25AB", [1, 5]),
+        ("message_id=projects%2Fp%2Fmessages%2F0%3A1750000000000000%25ab&provider=fcm", [1, 5]),
+        ("apns_id=d917ca4b&provider=apns", [6]),
+    ],
+)
+def test_filters_choose_messages_of_fcm(control: ControlServer, query: str, instants: list[int]) -> None:
+    control.record(
+        fcm_row(REGISTRATION, 1),
+        fcm_row(FID, 2, message_id=b"2"),
+        fcm_row(FOREIGN_REGISTRATION.encode(), 3, 404, "UNREGISTERED", b""),
+        fcm_row(b"/topics/news", 4, message_id=b"17"),
+        fcm_row(b"'news' in topics", 5),
+        row(6),
+    )
+    found = get(control, f"/api/v1/notifications?order=oldest&{query}")["items"]
+    assert [item["at_ms"] for item in found] == instants
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        "apns_id=a&message_id=b", "apns_id=a&provider=fcm", "message_id=b&provider=apns", "provider=gcm",
         "limit=-1", f"limit={LIMIT_MAX + 1}", "limit=many", "order=random", "status=99", "status=600", "since_ms=-1",
         "until_ms=soon", "reason=Nonsense", "token=", "after=-1", "count=-1", "wait_s=1", "count=1&wait_s=-1",
         f"count=1&wait_s={WAIT_S_MAX + 1}", "count=1&wait_s=nan", "count=1&wait_s=inf", "sort=asc", "limit=1&limit=2",
