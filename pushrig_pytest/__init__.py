@@ -1,4 +1,4 @@
-"""Tests against a fake APNs: pytest's plugin of pushrig. Installed with pushrig, it is there; nothing to import.
+"""Tests against a fake APNs and FCM: pytest's plugin of pushrig. Installed with pushrig, it is there; nothing to import.
 
     def test_a_sale_is_announced(push_simulator):
         token = push_simulator.token()
@@ -6,10 +6,16 @@
         [notification] = push_simulator.notifications(count=1)
         assert notification.payload["aps"]["alert"] == "20 % off"
 
+    def test_an_app_that_has_gone_is_forgotten(push_simulator):
+        gone = push_simulator.token(provider="fcm", fate="unregistered")
+        announce_sale(url=push_simulator.url, account_file=push_simulator.service_account_file, to=[gone])
+        [notification] = push_simulator.notifications(count=1, provider="fcm")
+        assert notification.reason == "UNREGISTERED"
+
 Fixtures:
 
 - `push_simulator` (function): a simulator that has heard of nothing yet. All tests share one process; before each of them
-  its notifications, ledger, device states, clock, counters and provider tokens begin anew, which takes milliseconds.
+  its notifications, ledger, device states, subscriptions, clock, counters and settings begin anew, which takes milliseconds.
 - `push_simulator_process` (session): the same handle for fixtures of wider scope that need its URL, key or CA. What is set
   through it is forgotten before the next test that uses `push_simulator`.
 - `push_simulator_factory` (session): further simulators, for other options or for several at once. They share CA and
@@ -40,13 +46,15 @@ from pushrig_pytest.errors import (
     PushSimulatorError,
     SimulatorDiedError,
 )
-from pushrig_pytest.handle import PushSimulator, SimulatorClock
+from pushrig_pytest.handle import FcmSettings, PushSimulator, SimulatorClock
 from pushrig_pytest.process import SimulatorProcess
-from pushrig_pytest.records import Device, Ledger, Notification, PopulationLedger, Stats
+from pushrig_pytest.records import Device, FcmProject, Ledger, Notification, PopulationLedger, Stats
 
 __all__ = [
     "ControlApiError",
     "Device",
+    "FcmProject",
+    "FcmSettings",
     "Ledger",
     "Notification",
     "NotificationsDroppedWarning",
@@ -86,7 +94,7 @@ class PushSimulatorFactory:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The plugin's options."""
-    group = parser.getgroup("pushrig", "pushrig: a fake APNs")
+    group = parser.getgroup("pushrig", "pushrig: a fake APNs and FCM")
     group.addoption(
         "--pushrig-arg",
         action="append",
@@ -116,7 +124,7 @@ def push_simulator_process(push_simulator_factory: PushSimulatorFactory) -> Push
 
 @pytest.fixture
 def push_simulator(push_simulator_process: PushSimulator) -> Iterator[PushSimulator]:
-    """A fake APNs that has heard of nothing yet: `.url`, `.ca_file`, `.key_file`, `.token()`, `.notifications()`, …"""
+    """A fake APNs and FCM that has heard of nothing yet: `.url`, `.ca_file`, `.key_file`, `.token()`, `.notifications()`, …"""
     push_simulator_process.reset()
     yield push_simulator_process
     push_simulator_process.check_alive()

@@ -11,6 +11,7 @@ from pushrig_pytest.errors import NotificationsDroppedWarning, NotificationsMiss
 from pushrig_pytest.process import SimulatorProcess
 from pushrig_pytest.records import (
     Device,
+    FcmProject,
     Ledger,
     Notification,
     Stats,
@@ -79,6 +80,28 @@ class SimulatorClock:
         return now_ms
 
 
+class FcmSettings:
+    """FCM's project in the simulator: what stands between a good message and its delivery. A reset takes it all back."""
+
+    def __init__(self, api: ControlApi) -> None:
+        self._api = api
+
+    def project(self) -> FcmProject:
+        """As it stands."""
+        return record_from(FcmProject, self._api.call("GET", "fcm"))
+
+    def set_api_enabled(self, enabled: bool) -> None:
+        """Whether the project has enabled the API; otherwise sends get 403 SERVICE_DISABLED."""
+        self._api.call("PUT", "fcm", {"api_enabled": enabled})
+
+    def set_apns_credential(self, credential: str) -> None:
+        """What the project has uploaded for APNs: `valid`, `invalid` or `wrong-environment`.
+
+        With one of the latter registrations of iOS get 401 THIRD_PARTY_AUTH_ERROR.
+        """
+        self._api.call("PUT", "fcm", {"apns_credential": credential})
+
+
 class PushSimulator:
     """A running simulator. Made by the fixtures; as a context manager it is stopped at the end.
 
@@ -91,6 +114,7 @@ class PushSimulator:
         self._running = process.running
         self._api = ControlApi(process)
         self.clock = SimulatorClock(self._api)
+        self.fcm = FcmSettings(self._api)
 
     # Where it is, and what senders need
 
@@ -182,30 +206,55 @@ class PushSimulator:
 
     # Devices
 
-    def token(self, fate: str = "active", topic: str | None = None) -> str:
-        """A fresh device token. `fate`: what its notifications get, as `unregistered`, `expired`, `wrong-topic`."""
-        return self.tokens(1, fate, topic)[0]
+    def token(
+        self, fate: str = "active", topic: str | None = None, *, provider: str = "apns", platform: str | None = None
+    ) -> str:
+        """A fresh device token of APNs, or with `provider="fcm"` a registration token.
 
-    def tokens(self, count: int, fate: str = "active", topic: str | None = None) -> list[str]:
-        """So many fresh device tokens."""
-        return [device.token for device in self.devices(count, fate, topic)]
+        `fate`: what its notifications get, as `unregistered`, `expired`, `wrong-topic` or FCM's `other-sender`, `stale`,
+        `invalid-shape`. `topic`: the app, of APNs. `platform`: of FCM, `android` unless it is `ios` or `web`.
+        """
+        return self.tokens(1, fate, topic, provider=provider, platform=platform)[0]
 
-    def devices(self, count: int, fate: str = "active", topic: str | None = None) -> list[Device]:
+    def tokens(
+        self,
+        count: int,
+        fate: str = "active",
+        topic: str | None = None,
+        *,
+        provider: str = "apns",
+        platform: str | None = None,
+    ) -> list[str]:
+        """So many fresh tokens."""
+        devices = self.devices(count, fate, topic, provider=provider, platform=platform)
+        return [device.token for device in devices]
+
+    def devices(
+        self,
+        count: int,
+        fate: str = "active",
+        topic: str | None = None,
+        *,
+        provider: str = "apns",
+        platform: str | None = None,
+    ) -> list[Device]:
         """So many fresh devices, with the instants of their registration. They count in the ledger."""
+        asked: dict[str, object | None] = {"fate": fate, "provider": provider, "topic": topic, "platform": platform}
+        if provider == "apns":
+            asked |= {"topic": self.topic if topic is None else topic, "environment": self.environment}
+        given = {name: value for name, value in asked.items() if value is not None}
         found: list[Device] = []
         while True:
-            wanted = {
-                "count": min(count - len(found), DEVICES_CALL_MAX),
-                "fate": fate,
-                "topic": self.topic if topic is None else topic,
-                "environment": self.environment,
-            }
+            wanted = {**given, "count": min(count - len(found), DEVICES_CALL_MAX)}
             found += [record_from(Device, each) for each in self._api.call("POST", "tokens", wanted)["devices"]]
             if len(found) >= count:
                 return found
 
     def set_state(self, token: str, state: str, since_ms: int | None = None) -> None:
-        """Say what became of any device. `state`: a fate. `since_ms`: since the Unix epoch, default now."""
+        """Say what became of any device, by its token of either provider. `state`: a fate.
+
+        `since_ms`: since the Unix epoch, default now; only APNs tells of it.
+        """
         change: dict[str, object] = {"state": state}
         if since_ms is not None:
             change["since_ms"] = since_ms
@@ -214,6 +263,14 @@ class PushSimulator:
     def remove_state(self, token: str) -> None:
         """Take back what `set_state` said."""
         self._api.call("DELETE", _token_path(token))
+
+    def set_condition(self, *, apns: str | None = None, fcm: str | None = None) -> None:
+        """Take a provider out of order, or put it in order again (`ok`); one that is left out stays as it is.
+
+        `apns`: `shutting-down`, `unavailable` or `internal-error`. `fcm`: `unavailable`, `internal-error` or `bad-gateway`.
+        """
+        wanted = {"apns": apns, "fcm": fcm}
+        self._api.call("PUT", "service", {name: value for name, value in wanted.items() if value is not None})
 
     # What came
 
@@ -227,11 +284,14 @@ class PushSimulator:
         status: int | None = None,
         reason: str | None = None,
         apns_id: str | None = None,
+        message_id: str | None = None,
+        provider: str | None = None,
         since_ms: int | None = None,
         until_ms: int | None = None,
     ) -> list[Notification]:
         """All notifications that came and fit the filters, in their order.
 
+        `token`: of FCM too; there its installation id stands for it. `message_id`: the id, or the whole name that FCM answers.
         `count`: wait, at most `wait_s` (60 or less), until so many have come; raises NotificationsMissingError otherwise. The
         list may be longer then; unpack it, or compare its length. Without `count` it is what has come by now. Warns with
         NotificationsDroppedWarning where the simulator could not keep them all.
@@ -242,6 +302,8 @@ class PushSimulator:
             "status": status,
             "reason": reason,
             "apns_id": apns_id,
+            "message_id": message_id,
+            "provider": provider,
             "since_ms": since_ms,
             "until_ms": until_ms,
         }
@@ -281,7 +343,7 @@ class PushSimulator:
         return record_from(Stats, self._api.call("GET", "stats")["counters"])
 
     def reset(self) -> None:
-        """Begin anew: notifications, ledger, device states, clock, counters, provider tokens. Connections stay open."""
+        """Begin anew: notifications, ledger, device states, subscriptions, clock, counters, settings. Connections stay open."""
         self._api.call("POST", "reset")
 
     # The process

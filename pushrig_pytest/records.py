@@ -21,18 +21,24 @@ class Notification:
     """One notification as it came, and its answer.
 
     `number`: 1 for the first that the simulator ever took. `at_ms`: since the Unix epoch, by the simulator's clock.
-    `status`, `reason`: of the answer; the reason is None when it was accepted. `apns_id`: of the answer. `headers`: as
-    sent, names lower-case; the signature of a provider token is withheld.
+    `provider`: "apns" or "fcm". `status`, `reason`: of the answer; the reason is None when it was accepted, and FCM's
+    `errorCode`. `headers`: as sent, names lower-case; what proves a credential is withheld.
+
+    Of APNs: `environment`, `topic` (the app) and `apns_id` (of the answer). Of FCM: `token` is the target, whatever its kind;
+    `topic` the topic that it was sent to, and `message_id` that of the answer. What the other one has is None. A message to a
+    topic is one notification, and one more for each registration that it is delivered to.
     """
 
     number: int
     at_ms: int
-    environment: str
+    provider: str
+    environment: str | None
     status: int
     reason: str | None
     token: str
     topic: str | None
-    apns_id: str
+    apns_id: str | None
+    message_id: str | None
     connection_id: int
     stream_id: int
     headers: Mapping[str, str]
@@ -98,12 +104,19 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counts at the provider port since the last reset; `connections_open` is what is open now."""
+    """Counts at the provider port since the last reset; `connections_open` is what is open now.
+
+    `topic_deliveries`: of messages to FCM's topics, each of which is one notification. `google_calls`: requests to Google but
+    for sending, by service: `token`, `instance-id`, `topic-subscriptions`, `unknown`.
+    """
 
     notifications: int
     accepted: int
     rejected: int
     rejected_by_reason: Mapping[str, int]
+    topic_deliveries: int
+    topic_deliveries_refused: int
+    google_calls: Mapping[str, int]
     connections_open: int
     connections_total: int
     handshakes_failed: int
@@ -119,7 +132,25 @@ class Stats:
     limits_reached: Mapping[str, int]
 
 
-Record = TypeVar("Record", PopulationLedger, Stats, Device)
+@dataclass(frozen=True, slots=True)
+class FcmProject:
+    """FCM's project as it stands.
+
+    `subscriptions`, `topics`: how many there are. `imported_registrations`: made of APNs tokens. `fan_outs_waiting`: messages
+    to topics that are not delivered yet.
+    """
+
+    project_id: str
+    project_number: str
+    api_enabled: bool
+    apns_credential: str
+    subscriptions: int
+    topics: int
+    imported_registrations: int
+    fan_outs_waiting: int
+
+
+Record = TypeVar("Record", PopulationLedger, Stats, Device, FcmProject)
 
 
 def record_from(kind: type[Record], values: Mapping[str, Any]) -> Record:

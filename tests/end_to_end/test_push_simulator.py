@@ -130,7 +130,7 @@ def test_filters_leave_what_fits(push_simulator: PushSimulator, client: H2Client
     assert push_simulator.notifications(token=gone) == everything[1:2]
     assert push_simulator.notifications(status=200) == [everything[0], everything[2]]
     assert push_simulator.notifications(reason="Unregistered", topic=push_simulator.topic) == everything[1:2]
-    assert push_simulator.notifications(apns_id=everything[2].apns_id.lower()) == everything[2:]
+    assert push_simulator.notifications(apns_id=str(everything[2].apns_id).lower()) == everything[2:]
     assert push_simulator.notifications(since_ms=everything[-1].at_ms + 1) == []
     assert push_simulator.notifications(until_ms=everything[0].at_ms) == []
 
