@@ -18,7 +18,8 @@ class Http2Session:
     """See `session.Session`. `owner`: of the host that the client came to, by SNI; None: both providers answer, by path.
 
     On a host of Google's 100 streams are allowed at once. On one that is nobody's the connection begins as APNs's do, with
-    one stream, and the first request to Google raises that to 100 [choice].
+    one stream, and the first request to Google raises that to 100 [choice]. Streams over the limit are refused there in
+    Google's words from then on [choice].
     """
 
     def __init__(
@@ -35,15 +36,15 @@ class Http2Session:
         )
         self._deadlines = Deadlines(self._wire, now_s)
         self._google = parts.google
-        google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
-        self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, google_plane.take)
-        self._abuse_text = STREAM_LIMIT_ABUSE_TEXT
-        if owner is HostOwner.GOOGLE:
-            self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT
-            self._plane.allow_streams(google.STREAMS_MAX)
+        self._googles_alone = owner is HostOwner.GOOGLE
+        self._google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
+        self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, self._google_plane.take)
+        self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT if self._googles_alone else STREAM_LIMIT_ABUSE_TEXT
 
     def _met_google(self) -> None:
-        self._plane.allow_streams(google.STREAMS_MAX)
+        self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT
+        if not self._googles_alone:
+            self._plane.allow_streams(google.STREAMS_MAX)
 
     @property
     def closing(self) -> bool:
@@ -53,7 +54,12 @@ class Http2Session:
         self._deadlines.heard = True
         requests = self._wire.receive_data(data)
         if requests:
-            self._plane.answer(requests)
+            if self._googles_alone:
+                rig = self._parts.rig
+                rig.counters.streams += len(requests)
+                self._google_plane.answer(requests, rig.clock.now_s())
+            else:
+                self._plane.answer(requests)
             self._google.settle()
         if self._wire.events:
             self._happened()

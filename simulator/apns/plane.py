@@ -210,9 +210,10 @@ class ApnsPlane:
     def _announce_streams(self) -> None:
         """Tell the client its stream limit when that has changed; ahead of the answer that changed it."""
         link, rules = self.link, self._rig.apns.penalty_rules
-        streams_max = max(link.streams_max, self._streams_min)
+        streams_max = link.streams_max
         if rules is not None:
             streams_max = link.penalty.streams(streams_max, rules)
+        streams_max = max(streams_max, self._streams_min)
         if streams_max == self._streams_announced:
             return
         try:

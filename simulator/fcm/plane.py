@@ -1,6 +1,6 @@
 """Google's side of one HTTP/2 connection: takes the requests that are Google's, and queues the answers. No I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from simulator.fcm.service import ACCEPTED_FIELDS, FcmService
@@ -26,12 +26,11 @@ _ACCEPTED_BLOCK: Final = stateless_block([(b":status", b"200"), *ACCEPTED_FIELDS
 
 
 def is_googles(path: bytes | None, head: Head, owner: HostOwner | None) -> bool:
-    """Whether a request is for Google. `owner`: of the host that the connection came to, by SNI."""
+    """Whether a request is for Google. `owner`: of the host that the connection came to, by SNI; else `:authority` tells."""
+    owner = owner or owner_of(head.value(b":authority") or head.value(b"host"))
     if owner is not None:
         return owner is HostOwner.GOOGLE
-    if path is not None and path.startswith(PATH_PREFIXES):
-        return True
-    return owner_of(head.value(b":authority") or head.value(b"host")) is HostOwner.GOOGLE
+    return path is not None and path.startswith(PATH_PREFIXES)
 
 
 class GooglePlane:
@@ -54,6 +53,11 @@ class GooglePlane:
         self._met = met
         self._path: bytes | None = None  # of a request that was Google's
         self._blocks: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
+
+    def answer(self, requests: Sequence[Request], now_s: float) -> None:
+        """Answer the requests of one read, in their order, where all are Google's: on a host of its own."""
+        for request in requests:
+            self.take(request, now_s)
 
     def take(self, request: Request, now_s: float) -> bool:
         """Answer a request if it is Google's, and tell whether it is. `now_s`: the simulator's clock."""
