@@ -17,8 +17,10 @@ from loadtest.population import rows
 from loadtest.process_figures import figures_of
 from loadtest.rig_process import RigProcess, RunningRig
 from sender.apns.messages import ApnsOptions
-from sender.campaign import CampaignOptions, CampaignReport, run_campaign
+from sender.campaign import CampaignOptions, run_campaign
 from sender.campaign import Progress as CampaignProgress
+from sender.campaign_parts import ApnsPart
+from sender.campaign_report import CampaignReport
 from sender.pool import Endpoint, PoolOptions
 from sender.store.device_store import DeviceStore
 from simulator.devices.token_space import Environment, Fate, Population, parse_fates, unseal
@@ -216,12 +218,17 @@ def _campaign(rig: RunningRig, options: DemoOptions, store_file: Path, number: i
         CampaignOptions(
             store=store_file,
             name=("black-friday", "last-call")[number],
-            payload=PAYLOADS[number],
-            apns=ApnsOptions(rig.topic, endpoint.authority),
-            endpoint=endpoint,
-            key_file=Path(rig.key_file),
-            key_id=rig.key_id,
-            team_id=rig.team_id,
+            topic=rig.topic,
+            parts=(
+                ApnsPart(
+                    payload=PAYLOADS[number],
+                    options=ApnsOptions(rig.topic, endpoint.authority),
+                    endpoint=endpoint,
+                    key_file=Path(rig.key_file),
+                    key_id=rig.key_id,
+                    team_id=rig.team_id,
+                ),
+            ),
             ca_file=Path(rig.ca_file),
             pool=PoolOptions(connections=options.connections),
         ),

@@ -22,14 +22,19 @@ def client_tls(
     """The TLS context for an endpoint, None for clear text. Raises SenderConfigurationError for files that cannot be used."""
     if not endpoint.tls:
         return None
-    try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise SenderConfigurationError(f"the CA file {ca_file} cannot be used: {error}") from None
+    context = trusting(ca_file)
     context.set_alpn_protocols(["h2"])
     if certificate is not None:
         _show_certificate(context, certificate)
     return context
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """A context that trusts `ca_file`, None for the system's roots. Raises SenderConfigurationError when it cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise SenderConfigurationError(f"the CA file {ca_file} cannot be used: {error}") from None
 
 
 def _show_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:

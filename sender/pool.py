@@ -36,7 +36,9 @@ class Endpoint:
                 f"the endpoint {url!r} must be https://HOST[:PORT] (or http:// for clear text)"
             )
         if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
-            raise SenderConfigurationError(f"the endpoint {url!r} must name host and port alone; paths are APNs' own")
+            raise SenderConfigurationError(
+                f"the endpoint {url!r} must name host and port alone; paths are the provider's own"
+            )
         tls = parts.scheme == "https"
         return cls(parts.hostname, port or (443 if tls else 80), tls)
 

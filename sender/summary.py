@@ -9,10 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from sender.campaign import CampaignReport
 from sender.campaign import Progress as CampaignProgress
+from sender.campaign_report import CampaignReport, ProviderReport
+from sender.store.registration import APNS, FCM
 
 REASONS_SHOWN_MAX = 20
+PROVIDER_TITLES = {APNS: "APNs", FCM: "FCM"}
 
 
 def plain(text: str) -> Text:
@@ -52,30 +54,37 @@ class ProgressBar:
 
 
 def report_table(report: CampaignReport) -> Table:
-    """The summary of one run."""
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    table.add_row("campaign", plain(report.campaign))
-    rows = [
-        ("sent", report.sent),
-        ("accepted", report.accepted),
-        *((f"rejected: {reason}", count) for reason, count in list(report.rejected.items())[:REASONS_SHOWN_MAX]),
-        ("tokens invalidated", report.invalidated),
-        ("retried", report.retried),
-        ("may have been sent twice", report.uncertain),
-        ("still due", report.remaining),
-    ]
+    """The summary of one run: a column for each provider that took part, and one for all where there are several."""
+    columns: list[ProviderReport | CampaignReport] = list(report.providers.values())
+    titles = [PROVIDER_TITLES.get(name, name) for name in report.providers]
+    if len(columns) > 1:
+        columns.append(report)
+        titles.append("in all")
+    table = Table(box=box.SIMPLE, title=plain(f"campaign {report.campaign}"), title_justify="left")
+    table.add_column("")
+    for title in titles:
+        table.add_column(title, justify="right")
+
+    def add(name: str, counts: list[int | None]) -> None:
+        table.add_row(plain(name), *("" if count is None else f"{count:,}" for count in counts))
+
+    add("sent", [each.sent for each in columns])
+    add("accepted", [each.accepted for each in columns])
+    for reason in list(report.rejected)[:REASONS_SHOWN_MAX]:
+        add(f"rejected: {reason}", [each.rejected.get(reason) for each in columns])
+    add("tokens invalidated", [each.invalidated for each in columns])
+    add("retried", [each.retried for each in columns])
+    add("may have been sent twice", [each.uncertain for each in columns])
+    add("still due", [each.remaining for each in columns])
     if report.run > 1:
-        rows += [
-            (f"{state.replace('_', ' ')}, in all {report.run} runs", count) for state, count in report.all_runs.items()
-        ]
-    for name, count in rows:
-        table.add_row(plain(name), f"{count:,}")
-    table.add_row("seconds", f"{report.elapsed_s:,.2f}")
-    table.add_row("notifications per second", f"{report.rate_per_s:,.0f}")
-    for name, value in report.latency_ms.items():
-        table.add_row(f"answer time {name}", f"{value:,.0f} ms")
+        for state in report.all_runs:
+            add(f"{state.replace('_', ' ')}, in all runs", [each.all_runs[state] for each in columns])
+    for name in report.latency_ms:
+        cells = [each.latency_ms.get(name) for each in columns]
+        table.add_row(f"answer time {name}", *("" if each is None else f"{each:,.0f} ms" for each in cells))
+    blank = [""] * (len(columns) - 1)
+    table.add_row("seconds", *blank, f"{report.elapsed_s:,.2f}")
+    table.add_row("notifications per second", *blank, f"{report.rate_per_s:,.0f}")
     return table
 
 

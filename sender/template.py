@@ -33,11 +33,11 @@ def payload_bytes_max(push_type: str | None, topic: str) -> int:
 
 
 class TemplateError(SenderConfigurationError):
-    """The template cannot be used. `line`, `column`: where, from 1, columns counted in characters."""
+    """The template cannot be used. `line`, `column`: where, from 1, columns counted in characters. `of`: what is read."""
 
-    def __init__(self, line: int, column: int, what: str) -> None:
-        self.line, self.column = line, column
-        super().__init__(f"payload, line {line}, column {column}: {what}")
+    def __init__(self, line: int, column: int, what: str, of: str = "payload") -> None:
+        self.line, self.column, self.what = line, column, what
+        super().__init__(f"{of}, line {line}, column {column}: {what}")
 
 
 class Refusal(NamedTuple):
@@ -71,6 +71,10 @@ class Template:
         )
         self._names_by_field = {field: name for name, field in fields.items()}
 
+    def holds(self, text: bytes) -> bool:
+        """Whether `text` stands in what all devices get."""
+        return any(text in part for part in (self._start, *(following for _, _, following in self._slots)))
+
     def payload_of(self, due: Due) -> bytes | Refusal:
         """Make the payload for the device of a notification, as `render` does."""
         return self._constant if self._constant is not None else self.render(due[4])
@@ -102,6 +106,11 @@ class Template:
 def compile(payload: bytes) -> Template:  # the name is as in `re`
     """Read a payload, plain or with placeholders. Raises TemplateError."""
     _check(payload)
+    return compile_part(payload)
+
+
+def compile_part(payload: bytes) -> Template:
+    """The same for a part of a JSON text that is known to be good, cut where no string is open. Raises TemplateError."""
     parts: list[bytes] = []
     slots: list[tuple[str, bytes | None]] = []
     pending: list[bytes] = []  # compact JSON since the last placeholder
@@ -157,11 +166,13 @@ def _placeholder(payload: bytes, at: int, inside: bytes) -> tuple[str, bytes | N
 
 
 def _check(payload: bytes) -> None:
-    """See that the payload is a JSON object, as APNs asks. Raises TemplateError."""
+    """See that the payload is a JSON object, as all providers ask. Raises TemplateError."""
     if len(payload) > TEMPLATE_BYTES_MAX:
-        raise TemplateError(1, 1, f"{len(payload)} bytes, at most {TEMPLATE_BYTES_MAX} are read: APNs takes far less")
+        raise TemplateError(
+            1, 1, f"{len(payload)} bytes, at most {TEMPLATE_BYTES_MAX} are read: providers take far less"
+        )
     if not payload.strip():
-        raise TemplateError(1, 1, "the payload is empty: write a JSON object; {} is the smallest")
+        raise TemplateError(1, 1, "it is empty: write a JSON object; {} is the smallest")
     if payload.startswith(b"\xef\xbb\xbf"):
         raise TemplateError(1, 1, "the file begins with a byte order mark: save it as UTF-8 without one")
     try:
@@ -180,7 +191,7 @@ def _check(payload: bytes) -> None:
             at -= 1  # msgspec has read the first character too many
         raise _error(payload, at, f"not JSON: {what}; correct it") from error
     if not isinstance(value, dict):
-        raise TemplateError(1, 1, "not a JSON object: a payload is {...}, with `aps` in it")
+        raise TemplateError(1, 1, "not a JSON object: write {...}")
 
 
 def _error(payload: bytes, at: int, what: str) -> TemplateError:

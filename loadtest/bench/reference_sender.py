@@ -14,6 +14,7 @@ from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
 from sender.asyncio_shell import AsyncioRun
 from sender.campaign import CampaignOptions, run_campaign
+from sender.campaign_parts import ApnsPart
 from sender.client_tls import client_tls
 from sender.delivery import Delivery
 from sender.pool import Endpoint, PoolOptions
@@ -74,12 +75,17 @@ def send_campaign(task: SendTask, store_file: Path) -> None:
     options = CampaignOptions(
         store=store_file,
         name="bench",
-        payload=PERSONAL_PAYLOAD,
-        apns=ApnsOptions(task.topic, endpoint.authority),
-        endpoint=endpoint,
-        key_file=Path(task.key_file),
-        key_id=task.key_id,
-        team_id=task.team_id,
+        topic=task.topic,
+        parts=(
+            ApnsPart(
+                payload=PERSONAL_PAYLOAD,
+                options=ApnsOptions(task.topic, endpoint.authority),
+                endpoint=endpoint,
+                key_file=Path(task.key_file),
+                key_id=task.key_id,
+                team_id=task.team_id,
+            ),
+        ),
         ca_file=Path(task.ca_file),
         pool=PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S),
     )

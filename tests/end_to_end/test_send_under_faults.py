@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sender.apns.messages import ApnsOptions
-from sender.campaign import CampaignOptions, CampaignReport, run_campaign
+from sender.campaign import CampaignOptions, run_campaign
+from sender.campaign_parts import ApnsPart
+from sender.campaign_report import CampaignReport
 from sender.lane import LaneOptions
 from sender.pool import Endpoint, PoolOptions
 from sender.reaction import RetryPolicy
@@ -58,12 +60,17 @@ def campaign(
         CampaignOptions(
             store=store,
             name=name,
-            payload=b'{"aps":{"alert":"hello"}}',
-            apns=ApnsOptions(TOPIC, endpoint.authority),
-            endpoint=endpoint,
-            key_file=key_file,
-            key_id="ABCDE12345",
-            team_id="TEAM123456",
+            topic=TOPIC,
+            parts=(
+                ApnsPart(
+                    payload=b'{"aps":{"alert":"hello"}}',
+                    options=ApnsOptions(TOPIC, endpoint.authority),
+                    endpoint=endpoint,
+                    key_file=key_file,
+                    key_id="ABCDE12345",
+                    team_id="TEAM123456",
+                ),
+            ),
             policy=policy or RetryPolicy(base_s=0.01, pause_max_s=0.05),
             pool=pool or PoolOptions(connections=2, reconnect_base_s=0.01, stall_timeout_s=10.0),
         )

@@ -6,6 +6,9 @@ from sender.apns.messages import ApnsOptions
 from sender.apns.provider import ApnsProvider
 from sender.credential import Credential
 from sender.delivery import Delivery
+from sender.fcm.message_template import compile as compile_message
+from sender.fcm.messages import FcmOptions
+from sender.fcm.provider import FcmProvider
 from sender.lane import Lane, LaneOptions
 from sender.reaction import RetryPolicy
 from sender.store.records import Due
@@ -29,6 +32,17 @@ def delivery(policy: RetryPolicy | None = None, token: list[bytes] | None = None
     provider = ApnsProvider(ApnsOptions(TOPIC, "provider.test"), CAMPAIGN_KEY, lambda due: PAYLOAD)
     credential = Listed(token if token is not None else [b"bearer first"])
     return Delivery(provider, credential, draw=random.Random(1).random, policy=policy)
+
+
+MESSAGE = b'{"notification":{"title":"hello"},"data":{"campaign":"sale"}}'
+PROJECT = "shop-1"
+
+
+def fcm_delivery(credential: Credential | None = None, policy: RetryPolicy | None = None) -> Delivery:
+    """A delivery to FCM. `credential`: None for one that always holds."""
+    body_of = compile_message(MESSAGE).bodies(CAMPAIGN_KEY)
+    provider = FcmProvider(FcmOptions(PROJECT, "provider.test"), body_of, personalised=False)
+    return Delivery(provider, credential or Listed([b"Bearer first"]), draw=random.Random(1).random, policy=policy)
 
 
 class Listed(Credential):

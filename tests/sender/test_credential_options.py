@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sender.apns.messages import ApnsOptions
-from sender.campaign import CampaignOptions
+from sender.campaign_parts import ApnsPart
 from sender.client_tls import CertificateFiles
 from sender.credential_options import CredentialOptions, choose_credential
 from sender.errors import SenderConfigurationError
@@ -64,11 +64,9 @@ def test_a_campaign_has_one_credential_and_a_certificate_needs_tls(
     url: str, key_file: Path | None, certificate: CertificateFiles | None, complaint: str
 ) -> None:
     with pytest.raises(SenderConfigurationError, match=complaint):
-        CampaignOptions(
-            store=Path("devices.db"),
-            name="sale",
+        ApnsPart(
             payload=b"{}",
-            apns=ApnsOptions("com.example.app", "localhost"),
+            options=ApnsOptions("com.example.app", "localhost"),
             endpoint=Endpoint.parse(url),
             key_file=key_file,
             certificate=certificate,
