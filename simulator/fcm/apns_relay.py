@@ -15,7 +15,7 @@ from simulator.apns.push_types import TOPIC_SUFFIXES, PushType
 from simulator.apns.request import DEVICE_PATH_PREFIX
 from simulator.devices.token_space import unseal
 from simulator.fcm.errors import Fault, fault_of_apns, third_party_fault
-from simulator.fcm.message import Message
+from simulator.fcm.message import JsonObject, Message
 from simulator.fcm.message_size import apns_payload
 from simulator.fcm.registrations import ApnsSeat
 from simulator.fcm.state import FcmState
@@ -32,35 +32,49 @@ def refused_by_apns(seat: ApnsSeat, registration: str, message: Message, state: 
     reason = state.apns_credential.reason
     if reason is not None:
         return third_party_fault(reason)
-    topic = seat.application.encode()
-    topics = (topic, *(topic + suffix for suffix in TOPIC_SUFFIXES))
+    bundle_id = seat.application.encode()
+    topics = (bundle_id, *(bundle_id + suffix for suffix in TOPIC_SUFFIXES))
     link = Link.opened(None, seat.environment, ClientCertificate(topics, any_push_type=True))
     # A Live Activity has a token of its own, which stands beside the registration that the message is for.
     live_activity_token = message.apns and message.apns.live_activity_token
     token = live_activity_token.encode("utf-8", "replace") if live_activity_token else seat.token
-    verdict = judge(_push(token, topic, message, now_s), unseal(token), link, state.apns, now_s)
+    verdict = judge(_push(token, bundle_id, message, now_s), unseal(token), link, state.apns, now_s)
     if verdict.reason is None:
         return None
     return fault_of_apns(verdict.reason.status, verdict.reason.wire_name, registration)
 
 
-def _push(token: bytes, topic: bytes, message: Message, now_s: float) -> Request:
-    """The request. What the message's `apns.headers` say wins over the defaults (B2)."""
-    # [choice] Without a notification and without an alert of its own a message is a background push: "data-only messages
-    # may only use priority 5".
+def _push(token: bytes, bundle_id: bytes, message: Message, now_s: float) -> Request:
+    """The request. What the message's `apns.headers` say wins over the defaults (B2); of these, those of APNs count."""
     payload = apns_payload(message)
-    aps = payload.get("aps")
-    background = not (isinstance(aps, dict) and aps.keys() & {"alert", "badge", "sound"})
-    headers = {
-        b"apns-topic": topic,
-        b"apns-push-type": (PushType.BACKGROUND if background else PushType.ALERT).wire_name,
-        b"apns-priority": _BACKGROUND_PRIORITY if background else _ALERT_PRIORITY,
-        b"apns-expiration": b"%d" % (now_s + EXPIRATION_S),
+    config = message.apns
+    own = {
+        lowered.encode("utf-8", "replace"): value.encode("utf-8", "replace")
+        for name, value in ((config and config.headers) or {}).items()
+        if (lowered := name.lower()).startswith("apns-")
     }
-    own = (message.apns and message.apns.headers) or {}
-    headers.update(
-        (name.lower().encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in own.items()
-    )
+    push_type = _push_type(payload, live_activity=bool(config and config.live_activity_token))
+    named = own.get(b"apns-push-type", push_type.wire_name)
+    headers = {
+        b"apns-topic": bundle_id + push_type.topic_suffix,
+        b"apns-push-type": named,
+        b"apns-priority": _BACKGROUND_PRIORITY if named == PushType.BACKGROUND.wire_name else _ALERT_PRIORITY,
+        b"apns-expiration": b"%d" % (now_s + EXPIRATION_S),
+        **own,
+    }
     apns_id = headers.pop(b"apns-id", None)
     fields = ((b":method", b"POST"), (b":scheme", b"https"), (b":path", b""), *headers.items())
     return Request(1, Head(fields), (DEVICE_PATH_PREFIX + token, apns_id), msgspec.json.encode(payload))
+
+
+def _push_type(payload: JsonObject, *, live_activity: bool) -> PushType:
+    """What a message is unless it says so itself; FCM's own rule is not documented.
+
+    [choice] Without an alert, badge or sound it is a background push: "data-only messages may only use priority 5". What is
+    for the token of a Live Activity is of that type.
+    """
+    if live_activity:
+        return PushType.LIVEACTIVITY
+    aps = payload.get("aps")
+    shown = isinstance(aps, dict) and aps.keys() & {"alert", "badge", "sound"}
+    return PushType.ALERT if shown else PushType.BACKGROUND

@@ -218,9 +218,9 @@ def _refused_rate(registration: Registration, message: Message, state: FcmState,
 
 
 def _refused_seat(registration: Registration, message: Message, state: FcmState, now_s: float) -> Fault | None:
-    """D4 16. A registration that lives by hand alone sits on the token of a device that lives."""
+    """D4 16. Whatever its token says, the registration lives by now, if only by hand: so does the device that it sits on."""
     sealed = registration.sealed
-    if sealed is not None and state.overlay.active and state.overlay.get(registration.key) is not None:
+    if sealed is not None and state.overlay.active:
         alive = kind_of_registration(sealed.platform, Fate.ACTIVE)
         registration = registration._replace(sealed=sealed._replace(kind=alive))
     seat = registration.seat(state.application, state.apns_environment)

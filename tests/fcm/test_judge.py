@@ -305,6 +305,26 @@ def test_the_package_restricts_registrations_of_android_whose_app_is_known(token
     assert cause_of(Bench(), send) is (Cause.PACKAGE_MISMATCH if refused else None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("token", "no token"), ("token", malformed_registration(SEED, 1)), ("fid", token_of(1)), ("fid", "fid")],
+)
+def test_a_malformed_registration_is_told_by_the_field_that_names_it(kind: str, text: str) -> None:
+    fault = Bench().judge(Send().to(kind, text)).fault
+    assert fault is not None
+    assert [(each.field, each.description) for each in fault.violations] == [(f"message.{kind}", fault.message)]
+
+
+@pytest.mark.parametrize("part", ["apns", "webpush"])
+def test_a_message_to_a_topic_has_to_fit_every_platform_and_one_to_a_device_its_own(part: str) -> None:
+    name = "payload" if part == "apns" else "notification"
+    send = Send().having(**{part: {name: {"x": "x" * 4_096}}})
+    assert cause_of(Bench(), send.to("topic", "news")) is Cause.MESSAGE_TOO_LARGE
+    assert cause_of(Bench(), send) is None
+    platform = Platform.IOS if part == "apns" else Platform.WEB
+    assert cause_of(Bench(), send.to("token", token_of(1, platform=platform))) is Cause.MESSAGE_TOO_LARGE
+
+
 def test_an_empty_second_name_of_the_target_is_still_a_second_one() -> None:
     """As firebase-tools met it (PR 8586)."""
     assert cause_of(Bench(), Send().having(condition="")) is Cause.JSON_INVALID
