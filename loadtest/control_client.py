@@ -49,7 +49,7 @@ class LedgerView(msgspec.Struct, frozen=True):
 
 
 class CounterStats(msgspec.Struct, frozen=True):
-    """Counts of the provider port since the start or the last reset."""
+    """Counts of the provider port since the start or the last reset. `google_calls`: to Google's hosts but sends, by call."""
 
     notifications: int
     accepted: int
@@ -58,6 +58,7 @@ class CounterStats(msgspec.Struct, frozen=True):
     connections_total: int
     bytes_in: int
     bytes_out: int
+    google_calls: dict[str, int] = {}
 
 
 class Stats(msgspec.Struct, frozen=True):

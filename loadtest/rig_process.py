@@ -38,6 +38,8 @@ class RunningRig(msgspec.Struct, frozen=True):
     state_dir: str
     topic: str
     environment: str
+    project_id: str
+    service_account_file: str
     cleartext_url: str | None = None
 
 

@@ -19,10 +19,20 @@ from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
 from sender.credential import Credential, ShownInTls
 from sender.delivery import Delivery
+from sender.fcm.access_token import AccessTokenSource
+from sender.fcm.message_template import compile as compile_message
+from sender.fcm.messages import FcmOptions
+from sender.fcm.provider import FcmProvider
+from sender.fcm.service_account import ServiceAccount
 from sender.lane import LaneOptions
 from sender.pool import Endpoint, PoolOptions
+from sender.provider import Provider
 from sender.reaction import RetryPolicy
 from sender.store.records import Exchange, Outcome
+from sender.token_fetch import fetcher
+from simulator.devices.draws import Devices
+from simulator.devices.fates import Provider as ProviderName
+from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Population, parse_fates
 
 if TYPE_CHECKING:
@@ -32,8 +42,8 @@ TOPIC = "com.example.app"
 
 
 class Task(msgspec.Struct, kw_only=True):
-    """`ranges`: how often the devices are sent to, one after another over the same connections (gevent only). `tick_s`: of the
-    shell, None for its own."""
+    """`service_account`: its file, to send over FCM. `ranges`: how often the devices are sent to, one after another over the
+    same connections (gevent only). `tick_s`: of the shell, None for its own."""
 
     shell: str
     url: str
@@ -46,6 +56,7 @@ class Task(msgspec.Struct, kw_only=True):
     key_file: str | None = None
     key_id: str = ""
     team_id: str = ""
+    service_account: str | None = None
     settings_timeout_s: float = 10.0
     stall_timeout_s: float = 10.0
     streams_max: int = 1_000
@@ -106,13 +117,25 @@ def main(task: Task) -> Result:
         credential = ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
     draw = random.Random(1).random
     payload = b'{"aps":{"alert":"%s"}}' % (b"x" * task.payload_bytes)
+    fates = parse_fates(task.fates, tuple(ProviderName))
+    population: Devices
+    provider: Provider
+    if task.service_account is None:
+        population = Population(7, task.devices, TOPIC, fates=fates)
+        provider = ApnsProvider(ApnsOptions(TOPIC, endpoint.authority), 1, lambda due: payload)
+    else:
+        population = RegistrationPopulation(7, task.devices, TOPIC, fates)
+        account = ServiceAccount.from_file(Path(task.service_account))
+        credential = AccessTokenSource(account)
+        body_of = compile_message(b'{"notification":{"title":"hello"}}').bodies(1)
+        provider = FcmProvider(FcmOptions(account.project_id, endpoint.authority), body_of, personalised=False)
+    fetch = fetcher(None if task.ca_file is None else Path(task.ca_file))
     delivery = Delivery(
-        ApnsProvider(ApnsOptions(TOPIC, endpoint.authority), 1, lambda due: payload),
+        provider,
         credential,
         draw=draw,
         policy=RetryPolicy(attempts_max=50, base_s=0.01, pause_max_s=0.02),
     )
-    population = Population(7, task.devices, TOPIC, fates=parse_fates(task.fates))
     source: PopulationSource
     if task.source_fails:
         source = FailingSource(population)
@@ -138,7 +161,7 @@ def main(task: Task) -> Result:
 
             if task.tick_s is not None:
                 asyncio_shell.TICK_S = task.tick_s
-            asyncio.run(_run_asyncio(AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw), source))
+            asyncio.run(_run_asyncio(AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw, fetch=fetch), source))
         else:
             import gevent.socket
 
@@ -154,7 +177,7 @@ def main(task: Task) -> Result:
                 wait_write(descriptor)
 
             gevent.socket.wait_write = counting
-            run = GeventRun(delivery, source, endpoint, tls, pool, draw=draw)
+            run = GeventRun(delivery, source, endpoint, tls, pool, draw=draw, fetch=fetch)
             run.open()
             gevent.sleep(0)  # the greenlets of the connections look once before there is work
             for _ in range(task.ranges):

@@ -1,5 +1,6 @@
 """The shells over real sockets: what gevent's does, and that both keep the same promises when connections fail."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ import pytest
 
 from loadtest.control_client import ControlClient
 from loadtest.rig_process import RigProcess
+from simulator.devices.fates import Provider
+from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Fate, Population, parse_fates
 from tests.sender.faulty_provider import Faults, serving
 from tests.sender.shell_program import Result, Task
@@ -68,6 +71,37 @@ def test_every_device_gets_its_answer_over_tls(rig: RigProcess, patched: bool) -
     }
     [ledger] = control.ledger(7).populations
     assert (ledger.accepted_once, ledger.accepted_more, ledger.never) == (result.accepted, 0, 0)
+
+
+@pytest.mark.parametrize(("shell", "patched"), [("asyncio", False), ("gevent", False), ("gevent", True)])
+def test_every_registration_gets_its_answer_with_one_access_token(rig: RigProcess, shell: str, patched: bool) -> None:
+    control = ControlClient(rig.running.control_url)
+    control.reset()
+    control.declare(7, 3_000)
+    fates = ["unregistered=0.05", "other-sender=0.02"]
+    account = rig.running.service_account_file
+    result = run(task_for(rig, shell=shell, patched=patched, fates=fates, service_account=account))
+    counts = RegistrationPopulation(7, 3_000, "com.example.app", parse_fates(fates, [Provider.FCM])).fate_counts()
+    assert (result.error, result.stopped) == (None, None)
+    assert result.accepted == counts[Fate.ACTIVE]
+    assert result.rejected == {
+        "UNREGISTERED": counts[Fate.UNREGISTERED],
+        "SENDER_ID_MISMATCH": counts[Fate.OTHER_SENDER],
+    }
+    [ledger] = control.ledger(7).populations
+    assert (ledger.accepted_once, ledger.accepted_more, ledger.never) == (result.accepted, 0, 0)
+    assert control.stats().counters.google_calls == {"token": 1}
+
+
+@pytest.mark.parametrize("shell", ["asyncio", "gevent"])
+def test_a_service_account_that_nobody_knows_stops_the_run_with_what_was_said(
+    rig: RigProcess, shell: str, tmp_path: Path
+) -> None:
+    account = json.loads(Path(rig.running.service_account_file).read_bytes())
+    (tmp_path / "other.json").write_text(json.dumps(account | {"client_email": "nobody@shop.test"}))
+    result = run(task_for(rig, shell=shell, fates=[], service_account=str(tmp_path / "other.json")))
+    assert (result.accepted, result.sent) == (0, 0) and result.unsent
+    assert result.stopped is not None and "Invalid grant: account not found" in result.stopped
 
 
 @BOTH_SHELLS

@@ -98,3 +98,8 @@ def test_any_retry_after_text_is_a_number_of_seconds_or_nothing(text: str) -> No
 def test_nonsense_in_retry_after_falls_back_to_the_growing_pause() -> None:
     reaction = react(Answer(429, "", retry_after="soon"), 1, NOW_S, POLICY, 0.0)
     assert NOW_S + 0.5 <= reaction.retry_at_s <= NOW_S + 1
+
+
+def test_a_least_pause_of_the_provider_comes_before_ours() -> None:
+    reaction = react(Answer(429, pause_min_s=60.0), 1, NOW_S, POLICY, 0.0)
+    assert NOW_S + 60 < reaction.retry_at_s <= NOW_S + 61

@@ -2,11 +2,14 @@
 
 import errno
 
+from sender.credential import CredentialAnswer
+from sender.fcm.access_token import AccessTokenSource
 from sender.lane import Lane
 from sender.pool import Endpoint, PoolOptions
 from sender.run import BATCH_MAX, UNCOMMITTED_MAX, Pacer, Run, Seat, Wanted
 from sender.store.records import Exchange, Outcome, State
-from tests.sender.scripted_provider import START_S, ScriptedProvider, delivery, due
+from tests.sender.scripted_provider import START_S, ScriptedProvider, delivery, due, fcm_delivery
+from tests.sender.test_access_token_source import granted, refused, source
 
 ENDPOINT = Endpoint("provider.test", 443, tls=True)
 
@@ -107,6 +110,68 @@ def test_silence_stalls_a_run_only_while_answers_are_due() -> None:
     assert not run.stalled(START_S + 10.0)
     assert run.stalled(START_S + 10.1)
     assert run.delivery.stopped == "no answer from provider.test for 10 s; the last error was: connection refused"
+
+
+def test_a_run_that_is_held_has_not_stalled() -> None:
+    run = begun()
+    claim(run, 1)
+    run.delivery.held_until_s = START_S + 60
+    assert not run.stalled(START_S + 69)
+    assert run.stalled(START_S + 71)
+
+
+def fetched() -> tuple[Run, AccessTokenSource]:
+    credential = source()
+    return Run(
+        fcm_delivery(credential), ENDPOINT, PoolOptions(stall_timeout_s=10.0), Pacer(0.0, START_S), START_S
+    ), credential
+
+
+def test_a_credential_is_asked_for_once_there_is_something_to_send() -> None:
+    run, credential = fetched()
+    assert run.credential_request(START_S) is None
+    claim(run, 1)
+    assert run.credential_request(START_S) is not None
+    assert run.credential_request(START_S) is None, "one request at a time"
+    run.credential_answered(granted(), START_S, 0.5)
+    assert credential.text(START_S) is not None and run.delivery.stopped is None
+    run.delivery.stop("enough")
+    assert run.credential_request(START_S + 3_600) is None
+
+
+def test_a_credential_that_is_refused_stops_every_run_that_shares_it() -> None:
+    run, credential = fetched()
+    other = Run(fcm_delivery(credential), ENDPOINT, PoolOptions(), Pacer(0.0, START_S), START_S)
+    claim(run, 1)
+    claim(other, 1)
+    assert run.credential_request(START_S) is not None
+    run.credential_answered(refused(400, "invalid_grant", "Invalid JWT Signature."), START_S, 0.5)
+    assert run.delivery.stopped is not None and "Invalid JWT Signature." in run.delivery.stopped
+    assert other.credential_request(START_S) is None
+    assert other.delivery.stopped == run.delivery.stopped
+
+
+def test_a_run_that_gets_no_credential_stalls_and_says_why() -> None:
+    run, _ = fetched()
+    claim(run, 1)
+    run.last_error = "a connection was reset"
+    assert run.credential_request(START_S) is not None
+    run.credential_answered(CredentialAnswer(0, error="Connection refused"), START_S, 0.5)
+    assert run.stalled(START_S + 11)
+    assert run.delivery.stopped is not None and run.delivery.stopped.endswith("/token: Connection refused")
+
+
+def test_runs_that_share_a_store_have_their_share_of_what_may_be_uncommitted() -> None:
+    run = begun()
+    run.allow_uncommitted(UNCOMMITTED_MAX // 2)
+    assert claim(run, 0).want == BATCH_MAX // 2
+    while (wanted := run.exchange_at_tick(START_S)) is not None:
+        run.exchanged(Exchange([due(n) for n in range(wanted.want)], None, False), START_S)
+        run.delivery.ready.clear()
+    assert run.delivery.claimed == UNCOMMITTED_MAX // 2
+    run.allow_uncommitted(UNCOMMITTED_MAX)
+    wanted = run.exchange_at_tick(START_S)
+    assert wanted is not None and wanted.want == BATCH_MAX
 
 
 def test_runs_that_share_a_pacer_keep_one_rate_together() -> None:
