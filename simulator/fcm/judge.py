@@ -107,9 +107,8 @@ def _judge_body(body: bytes, state: FcmState, now_s: float) -> Verdict:
     """D4 7 to 16."""
     new_tuple = tuple.__new__
     send = read_send(body)
-    if type(send) is Fault:
+    if isinstance(send, Fault):
         return Verdict(send)
-    assert type(send) is SendRequest
     refused = check_values(send)
     if refused is not None:
         return Verdict(refused, send)

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from tests.fuzz.fcm_doors import FCM_DOORS
 from tests.fuzz.google_doors import GOOGLE_DOORS
 from tests.fuzz.property import AnyProperty
 from tests.fuzz.sender_doors import SENDER_DOORS
@@ -11,5 +12,6 @@ from tests.wire.conversation_machine import CONVERSATION
 from tests.wire.header_blocks import HEADER_BLOCKS
 
 PROPERTIES = cast(
-    "list[AnyProperty]", [CONVERSATION, *READINGS, *HEADER_BLOCKS, *SIMULATOR_DOORS, *GOOGLE_DOORS, *SENDER_DOORS]
+    "list[AnyProperty]",
+    [CONVERSATION, *READINGS, *HEADER_BLOCKS, *SIMULATOR_DOORS, *FCM_DOORS, *GOOGLE_DOORS, *SENDER_DOORS],
 )  # each checks inputs of its own kind, and is given no other
