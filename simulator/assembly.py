@@ -16,6 +16,7 @@ from simulator.fcm.registrations import Registrations as FcmRegistrations
 from simulator.fcm.state import FcmState, Project
 from simulator.journal import Journal
 from simulator.ledger import Ledger
+from simulator.observations import Observations
 from simulator.rates.rate_limits import RateLimits
 from simulator.registry import Registry
 from simulator.rig import Registrations, Rig
@@ -65,4 +66,5 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         fcm=fcm,
         # Apart from every population that a user mints with the same small seed.
         registrations=Registrations(settings.seed),
+        observations=Observations(time.monotonic),
     )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 from simulator.counters import Counters
 from simulator.limits import Limits
+from simulator.observation_records import Accepted, HandshakeFailed
+from simulator.observations import Observations
 
 CLOSE_TIMEOUT_S = 5.0
 ACCEPTS_A_TURN_MAX = 16  # of the event loop, so that a crowd at the door does not stop those inside
@@ -42,6 +44,7 @@ class Door:
     """One port. `make_connection`: the protocol of a new connection. `open_count`: how many are established.
 
     `pending` are the connections accepted and not established, oldest first. `counters`: where limits reached are counted.
+    `observations`: where it is written down who came, and whose handshake failed.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Door:
         open_count: Callable[[], int],
         limits: Limits,
         counters: Counters,
+        observations: Observations,
     ) -> None:
         self.sockets = sockets
         self.pending: dict[asyncio.Task[None], socket.socket] = {}
@@ -61,6 +65,7 @@ class Door:
         self._open_count = open_count
         self._limits = limits
         self._counters = counters
+        self._observations = observations
         loop = asyncio.get_running_loop()
         self._accepting = [loop.create_task(self._accept(each)) for each in sockets]
 
@@ -94,6 +99,8 @@ class Door:
         # asyncio does this for sockets that name their protocol; accepted ones do not. Without it an answer waits up to
         # 40 ms for the client to acknowledge the one before.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._observations.on:
+            self._observations.record(Accepted(at_s=self._observations.now_s(), peer=peer_of(accepted)))
         if self._open_count() >= self._limits.connections_max:
             self._counters.limits_reached["connections_max"] += 1
             accepted.close()
@@ -119,6 +126,7 @@ class Door:
 
     async def _establish(self, accepted: socket.socket) -> None:
         loop, tls = asyncio.get_running_loop(), self._tls
+        peer = peer_of(accepted) if self._observations.on else ""
         try:
             await loop.connect_accepted_socket(
                 self._make_connection,
@@ -129,5 +137,33 @@ class Door:
             )
         except ConnectionAbortedError:  # asyncio's word for a handshake that took too long
             self._counters.limits_reached["handshake_timeout_s"] += 1
-        except OSError:  # TLS's errors among them; the TLS object has counted those
-            pass
+            self._handshake_failed(peer, "it took too long")
+        except OSError as error:  # TLS's errors among them; the TLS object has counted those
+            self._handshake_failed(peer, _reason_of(error))
+
+    def _handshake_failed(self, peer: str, why: str) -> None:
+        if self._observations.on:
+            self._observations.record(HandshakeFailed(at_s=self._observations.now_s(), peer=peer, why=why))
+
+
+def _reason_of(error: OSError) -> str:
+    if isinstance(error, ConnectionError):
+        return "the client has gone"
+    return getattr(error, "reason", None) or error.strerror or type(error).__name__
+
+
+def peer_of(accepted: socket.socket) -> str:
+    """The address and port of the client; empty for one that has gone."""
+    try:
+        return peer_text(accepted.getpeername())
+    except OSError:
+        return ""
+
+
+def peer_text(address: object) -> str:
+    """An address of asyncio or a socket as text."""
+    match address:
+        case (str(host), int(port), *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case _:
+            return ""

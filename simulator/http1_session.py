@@ -14,11 +14,16 @@ from simulator.fcm.plane import is_googles
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
 from simulator.host_owner import HostOwner
 from simulator.http_answer import HttpAnswer
+from simulator.observation_records import Answer, RequestSeen
+from simulator.request_facts import answer_facts, request_facts
 from simulator.session import SessionParts
-from wire.request import Head, Request
+from wire.request import Head, Request, whole_fields
 
 STREAM_ID = 0
 """In the journal, of notifications that came by HTTP/1.1."""
+
+VARYING = (b":path", b"apns-id")
+"""The fields whose values requests have apart from their head, as over HTTP/2."""
 
 REQUESTS_A_READ_MAX = 1_000  # pipelined; the connection is closed after them, and the client sends the rest again
 
@@ -107,15 +112,49 @@ class Http1Session:
         self._answered += 1
         self._parts.rig.counters.streams += 1
         request = self._as_request(asked, body)
+        if self._parts.rig.observations.on:
+            self._observe_request(request)
         if is_googles(request.varying[0], request.head, self._owner):
             answer = self._parts.google.answer(request, self._connection_id, self._parts.rig.clock.now_s())
         else:
             answer = _VERSION_NOT_SUPPORTED
+        if self._parts.rig.observations.on:
+            self._observe_answer(answer)
         self._write(answer, without_body=asked.method == b"HEAD")
         if self._h11.our_state is h11.MUST_CLOSE or self._h11.their_state is h11.MUST_CLOSE:
             self.closing = True
             return
         self._h11.start_next_cycle()
+
+    def _observe_request(self, request: Request) -> None:
+        """Write down one request. They come one at a time: all have the stream id 0, and answers follow in order."""
+        observations = self._parts.rig.observations
+        at_s = observations.now_s()
+        observations.record(
+            RequestSeen(
+                at_s=at_s,
+                connection=self._connection_id,
+                stream=STREAM_ID,
+                opened_s=at_s,
+                streams_open=1,
+                streams_max=None,
+                body_bytes=len(request.body),
+                **request_facts(whole_fields(request, VARYING), request.body, self._owner)._asdict(),
+            )
+        )
+
+    def _observe_answer(self, answer: HttpAnswer) -> None:
+        rig = self._parts.rig
+        fields = ((b":status", b"%d" % answer.status), *answer.fields)
+        rig.observations.record(
+            Answer(
+                at_s=rig.observations.now_s(),
+                connection=self._connection_id,
+                stream=STREAM_ID,
+                body_bytes=len(answer.body),
+                **answer_facts(fields, answer.body, rig.clock.now_s)._asdict(),
+            )
+        )
 
     def _as_request(self, asked: h11.Request, body: bytes) -> Request:
         """The request as HTTP/2 would bring it."""

@@ -179,6 +179,19 @@ class Journal:
         """Take back a `listen`."""
         self._listeners.remove(listener)
 
+    def watch(self, watcher: Callable[[Row], None] | None) -> None:
+        """Have a callable see every entry as it is appended; None: nobody. It takes effect as `append` is looked up anew."""
+        append = self._ring.append
+        if watcher is None:
+            self.append = append
+            return
+
+        def append_and_show(row: Row) -> None:
+            append(row)
+            watcher(row)
+
+        self.append = append_and_show
+
     def clear(self) -> None:
         """Forget all entries and count from 0."""
         for _ in self.clear_steps():

@@ -10,10 +10,12 @@ from itertools import count
 from simulator.apns.answer import RandomIds
 from simulator.apns.certificate import UNREADABLE, ClientCertificate, read_client_certificate
 from simulator.apns.link import Link
+from simulator.connection_watch import ConnectionWatch, End
 from simulator.deadlines import Overdue
 from simulator.devices.token_space import Environment
-from simulator.door import CLOSE_TIMEOUT_S, Door, listening_sockets
+from simulator.door import CLOSE_TIMEOUT_S, Door, listening_sockets, peer_text
 from simulator.fcm.service import FcmService
+from simulator.frame_watch import FrameWatch
 from simulator.host_owner import HostOwner, owner_of
 from simulator.http1_session import Http1Session
 from simulator.http2_session import Http2Session
@@ -70,7 +72,15 @@ class ProviderPlane:
     ) -> tuple[Door, int]:
         """Open a port; returns its door and the port (which `port` 0 leaves to the system). Raises OSError, UnicodeError."""
         sockets = await asyncio.to_thread(listening_sockets, host, port, backlog)  # may ask a name server
-        door = Door(sockets, tls, self.make_connection, lambda: len(self.open), self.limits, self.rig.counters)
+        door = Door(
+            sockets,
+            tls,
+            self.make_connection,
+            lambda: len(self.open),
+            self.limits,
+            self.rig.counters,
+            self.rig.observations,
+        )
         if self._ticking is None:
             self._tick_later()
         return door, sockets[0].getsockname()[1]
@@ -137,6 +147,9 @@ class ProviderConnection(asyncio.Protocol):
         self._opened_s = 0.0
         self._closing_s: float | None = None  # since when a tick has found the transport closing
         self.reading_paused = False  # nothing is read from the client until it has read
+        self._watch: ConnectionWatch | None = None  # looks on, where somebody asked for observations
+        self._client_ended = False
+        self._aborted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -165,12 +178,26 @@ class ProviderConnection(asyncio.Protocol):
         if spoken is Spoken.UNKNOWN:
             return
         number, now_s = next(shared.connection_numbers), shared.monotonic_s()
+        if shared.rig.observations.on:
+            self._observe(transport, number, spoken, owner, host)
         if spoken is Spoken.HTTP2:
             certificate = None if owner is HostOwner.GOOGLE else certificate_of(tls)
             link = Link.opened(host, shared.environment, certificate)
             self._session = Http2Session(shared.parts, link, owner, number, now_s)
         else:
             self._session = Http1Session(shared.parts, owner, number, now_s, time.time, secure=tls is not None)
+
+    def _observe(
+        self, transport: asyncio.Transport, number: int, spoken: Spoken, owner: HostOwner | None, host: str | None
+    ) -> None:
+        rig, tls = self._shared.rig, _tls_of(transport)
+        observations, peer = rig.observations, peer_text(transport.get_extra_info("peername"))
+        if spoken is Spoken.HTTP2:
+            self._watch = FrameWatch(observations, number, peer, owner, rig.clock.now_s)
+        else:
+            self._watch = ConnectionWatch(observations, number, peer)
+        version, alpn = (None, None) if tls is None else (tls.version(), tls.selected_alpn_protocol())
+        self._watch.opened(spoken.value, host, version, alpn)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -184,6 +211,8 @@ class ProviderConnection(asyncio.Protocol):
             if session is None:
                 return
             self._first_bytes = b""
+        if self._watch is not None:
+            self._watch.received(data)
         session.receive(data)
         self._flush()
         if self._shared.google.delivering:
@@ -197,6 +226,8 @@ class ProviderConnection(asyncio.Protocol):
         data = session.data_to_send()
         if data:
             self._shared.rig.counters.bytes_out += len(data)
+            if self._watch is not None:
+                self._watch.sent(data)
             self._transport.write(data)
         if session.closing:
             self._transport.close()
@@ -221,7 +252,7 @@ class ProviderConnection(asyncio.Protocol):
             if self._closing_s is None:
                 self._closing_s = now_s
             elif now_s - self._closing_s >= CLOSE_TIMEOUT_S:
-                transport.abort()
+                self._abort(transport)
             return
         if self._session is None:
             if now_s - self._opened_s >= limits.handshake_timeout_s:
@@ -232,7 +263,11 @@ class ProviderConnection(asyncio.Protocol):
         if self._session.tick(now_s, unread_bytes):
             self._flush()
         else:
-            transport.abort()
+            self._abort(transport)
+
+    def _abort(self, transport: asyncio.Transport) -> None:
+        self._aborted = True
+        transport.abort()
 
     def shut_down(self) -> None:
         """The simulator stops."""
@@ -244,10 +279,20 @@ class ProviderConnection(asyncio.Protocol):
             self._session.shut_down()
             self._flush()
 
+    def eof_received(self) -> None:
+        assert self._transport is not None
+        self._client_ended = not self._transport.is_closing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
             self._shared.open.discard(self)
             self._shared.rig.counters.connections_open -= 1
+            if self._watch is not None:
+                broken = exc is not None
+                how: End = "error" if broken else "end"
+                if self._aborted or isinstance(exc, ConnectionError):
+                    how = "reset"
+                self._watch.closed("client" if self._client_ended or broken else "simulator", how)
 
 
 def _tls_of(transport: asyncio.Transport) -> ssl.SSLObject | None:

@@ -16,6 +16,7 @@ from simulator.devices.registration_space import REGISTRATION_SEED_MAX
 from simulator.fcm.state import FcmState
 from simulator.journal import Journal
 from simulator.ledger import Ledger
+from simulator.observations import Observations
 from simulator.registry import Registry
 
 # Devices registered by hand get populations of their own; the bytes spell them. Nothing but a user's choice of the same
@@ -91,7 +92,18 @@ class Rig:
     apns: ApnsState
     fcm: FcmState
     registrations: Registrations = field(default_factory=Registrations)
+    observations: Observations = field(default_factory=lambda: Observations(lambda: 0.0))
 
     def __post_init__(self) -> None:
         if self.apns.overlay is not self.registry:
             raise ValueError("the registry of a rig must be the overlay of its APNs state: pass the same object")
+
+    def observe(self) -> None:
+        """Keep records of all that is seen and done on connections from now on; what was kept before is forgotten."""
+        self.observations.begin()
+        self.journal.watch(self.observations.judged)
+
+    def stop_observing(self) -> None:
+        """Keep no more records; those there are can still be read."""
+        self.observations.end()
+        self.journal.watch(None)

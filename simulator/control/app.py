@@ -13,7 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator.control import clock_control, device_tokens, notifications, populations, provider_control, status
+from simulator.control import (
+    clock_control,
+    device_tokens,
+    notifications,
+    observing,
+    populations,
+    provider_control,
+    status,
+)
 from simulator.control.endpoint import AnyEndpoint, Call, ControlPlane, Endpoint, NoBody, NoQuery
 from simulator.control.problems import Problem, json_response, problem_response
 from simulator.control.security import ControlAccess, SecurityGate
@@ -64,6 +72,7 @@ def all_endpoints(*, bearer: bool) -> tuple[AnyEndpoint, ...]:
         *device_tokens.ENDPOINTS,
         *provider_control.ENDPOINTS,
         *clock_control.ENDPOINTS,
+        *observing.ENDPOINTS,
         Endpoint(
             method="GET",
             path="/api/v1/openapi.json",

@@ -1,0 +1,80 @@
+"""What the rig saw and did, one record after another, while somebody asked for it: enough to grade any sender. No I/O.
+
+Off by default, and then not a record is made. What is kept is bounded; at the bound the newest are counted and not kept, so
+that what is there stays whole from its beginning.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from simulator.journal import Row
+from simulator.observation_records import Observation, Verdict
+
+OBSERVATIONS_MAX = 500_000
+"""Records kept: some 250 MB. A notification makes three."""
+
+
+class Observations:
+    """The records of one simulator. `monotonic_s`: any clock that only goes forward.
+
+    `on`: somebody asked. `missed`: records that found no room.
+    """
+
+    __slots__ = ("_began_s", "_kept", "_kept_max", "_monotonic_s", "missed", "on")
+
+    def __init__(self, monotonic_s: Callable[[], float], observations_max: int = OBSERVATIONS_MAX) -> None:
+        self.on = False
+        self.missed = 0
+        self._monotonic_s = monotonic_s
+        self._began_s = 0.0
+        self._kept: list[Observation] = []
+        self._kept_max = observations_max
+
+    def begin(self) -> None:
+        """Observe from now on, with nothing kept of before. Connections that are open already are not followed."""
+        self.on = True
+        self.missed = 0
+        self._kept = []
+        self._began_s = self._monotonic_s()
+
+    def end(self) -> None:
+        """Observe no longer; what was kept can still be read."""
+        self.on = False
+
+    def now_s(self) -> float:
+        """Seconds since observing began: the `at_s` of a record made now."""
+        return round(self._monotonic_s() - self._began_s, 6)
+
+    def record(self, observation: Observation) -> None:
+        """Keep a record, if anybody asked and there is room."""
+        if not self.on:
+            return
+        if len(self._kept) < self._kept_max:
+            self._kept.append(observation)
+        else:
+            self.missed += 1
+
+    @property
+    def kept(self) -> int:
+        """How many records there are; they are numbered from 1."""
+        return len(self._kept)
+
+    def page(self, after: int, limit: int) -> Sequence[Observation]:
+        """The records behind number `after`, at most `limit`."""
+        return list(islice(self._kept, after, after + limit))
+
+    def judged(self, row: Row) -> None:
+        """Keep a row of the journal as a verdict."""
+        _, provider, _, status, reason, token, message_id, _, _, connection, stream, _ = row
+        self.record(
+            Verdict(
+                at_s=self.now_s(),
+                connection=connection,
+                stream=stream,
+                provider=provider,
+                token=token.decode("latin-1"),
+                status=status,
+                reason=reason,
+                message_id=message_id.decode("latin-1"),
+            )
+        )
