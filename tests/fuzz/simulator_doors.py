@@ -36,6 +36,7 @@ from simulator.settings import OPTIONS, ServeSettings, merge
 from simulator.state_directory import LOCK_FILE_NAME
 from tests.apns.valid_push import APNS_ID, BODY, JWT, NOW_S, PRIVATE_KEY, TOKEN, TOPIC, apns_state
 from tests.fcm.fcm_state import fcm_state
+from tests.fcm.valid_message import TOKEN as REGISTRATION
 from tests.fuzz.property import DOORS_CORPUS, Property
 from wire.request import Head, Request
 from wire.server import ServerConnection
@@ -219,17 +220,33 @@ _queries = st.one_of(
     ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)),
     _values,
 )
+_body_values = st.sampled_from(
+    [0, -1, 2**32, 2**63, 2**64, 1e300, "freeze", "real", "com.example.app", "production", "active", "fcm", "ios",
+     "invalid-shape", "other-sender", "unavailable", "valid", True]
+)  # fmt: skip
 _bodies = st.one_of(
-    st.dictionaries(
-        st.sampled_from(_names),
-        st.sampled_from([0, -1, 2**63, 2**64, 1e300, "freeze", "real", "com.example.app", "production", "active"])
-        | _json_values,
-        max_size=6,
-    ).map(lambda value: json.dumps(value).encode().decode("latin-1")),
+    st.dictionaries(st.sampled_from(_names), _body_values | _json_values, max_size=6).map(
+        lambda value: json.dumps(value).encode().decode("latin-1")
+    ),
     st.sampled_from(["[" * 50_000, "9" * 5_000, '{"seed":' + "9" * 5_000 + "}", '"\xed\xa0\x80"']),
     _values,
 )
-_path_tokens = st.sampled_from(["ab" * 32, TOKEN.decode(), "x", "", "é", "%00", "\0", "a" * 5_000]) | _values
+_odd_tokens = st.sampled_from(
+    [
+        "ab" * 32,
+        TOKEN.decode(),
+        REGISTRATION,
+        REGISTRATION[:22],
+        REGISTRATION[:-1],
+        "x",
+        "",
+        "é",
+        "%00",
+        "\0",
+        "a" * 5_000,
+    ]
+)
+_path_tokens = _odd_tokens | _values
 _calls = st.builds(
     lambda endpoint, token, query, body: ApiCall(endpoint.method, endpoint.path.replace("{token}", token), query, body),
     st.sampled_from(_endpoints),
