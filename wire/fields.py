@@ -18,9 +18,10 @@ RESPONSE_PSEUDO_FIELDS = frozenset({b":status"})
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _BODILESS = frozenset({(b":status", b"204"), (b":status", b"304")})
 # Section 8.3.1; a method is a token (RFC 9110, 9.1), a scheme what RFC 3986, 3.1 says. Of the path the application judges.
+# firebase-admin for Node.js writes `https:`, as its URLs name the protocol, and reaches Google with it: one colon is let pass.
 _REQUIRED_REQUEST_FIELDS = {
     b":method": re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"),
-    b":scheme": re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*"),
+    b":scheme": re.compile(rb"[A-Za-z][A-Za-z0-9+\-.]*:?"),
     b":path": re.compile(rb".+", re.DOTALL),
 }
 _STATUS = re.compile(rb"[1-9][0-9]{2}")

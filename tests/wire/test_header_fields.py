@@ -22,6 +22,7 @@ CONNECT: Fields = ((b":method", b"CONNECT"), (b":authority", b"localhost:443"))
         (*REQUEST, (b"!#$%&'*+-.^_`|~09az", b"every sign of a token")),
         (REQUEST[3], REQUEST[2], REQUEST[1], REQUEST[0]),
         tuple(field for field in REQUEST if field[0] != b":authority"),
+        replaced(REQUEST, scheme=b"https:"),  # firebase-admin for Node.js
     ],
 )
 def test_a_request_is_well_formed(fields: Fields) -> None:
@@ -64,6 +65,8 @@ def test_a_request_is_well_formed(fields: Fields) -> None:
         ("8.3.1", replaced(REQUEST, method=b"PO ST")),
         ("8.3.1", replaced(REQUEST, scheme=b"")),
         ("8.3.1", replaced(REQUEST, scheme=b"1https")),
+        ("8.3.1", replaced(REQUEST, scheme=b"https::")),
+        ("8.3.1", replaced(REQUEST, scheme=b":")),
         ("8.5", replaced(REQUEST, method=b"CONNECT")),
         ("8.5", CONNECT[:1]),
         ("8.3.1", ()),
