@@ -2,10 +2,12 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sender.store.records import Due, Exchange, Outcome, State
-from simulator.devices.draws import Devices
+from simulator.devices.draws import Devices, Minted
+from simulator.devices.fates import Provider
+from simulator.devices.mixed_population import MixedPopulation
 
 # So many notifications wait for their time at most; then no further token is minted until some of them are sent again.
 WAITING_MAX = 65_536
@@ -18,7 +20,8 @@ def _no_attributes(index: int, person: int) -> bytes:
 class PopulationSource:
     """Devices of a population by index, from `start` to before `stop` (default: all); `device_id` is the index.
 
-    `attributes`: of a device, by index and person (see `Minted.person`). Results are counted: `accepted`, and by reason
+    `provider`: of a mixed population, whose devices are meant; None for all. `attributes`: of a device, by index and person
+    (see `Minted.person`). Results are counted: `accepted`, and by reason
     `rejected` and `given_up`; the latter only after an answer or a loss, while `unsent` were never on their way.
     """
 
@@ -28,6 +31,7 @@ class PopulationSource:
         start: int = 0,
         stop: int | None = None,
         *,
+        provider: Provider | None = None,
         attributes: Callable[[int, int], bytes] = _no_attributes,
         waiting_max: int = WAITING_MAX,
     ) -> None:
@@ -36,6 +40,7 @@ class PopulationSource:
         self.given_up: Counter[str] = Counter()
         self.unsent = 0
         self._population = population
+        self._provider = provider if isinstance(population, MixedPopulation) else None
         self._attributes = attributes
         self._waiting_max = waiting_max
         self._waiting: list[tuple[int, int, int]] = []  # a heap: due at (ms), index, attempts
@@ -50,7 +55,10 @@ class PopulationSource:
     @property
     def unclaimed(self) -> int:
         """Devices of the range that were not claimed yet, or wait to be sent again."""
-        return self._stop - self._next + len(self._waiting)
+        unclaimed = self._stop - self._next
+        if self._provider is not None:
+            unclaimed = sum(each is self._provider for each in self._population.providers(self._next, self._stop))
+        return unclaimed + len(self._waiting)
 
     def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
         """Take results and claim up to `want` notifications."""
@@ -58,19 +66,24 @@ class PopulationSource:
             self._count(outcomes)
         due = self._claim_waiting(want, now_ms) if self._waiting else []
         if len(self._waiting) < self._waiting_max:
-            start = self._next
-            self._next = stop = min(self._stop, start + want - len(due))
-            if start < stop:
+            # Of a mixed population, some of these devices are others': until there are enough.
+            while len(due) < want and self._next < self._stop:
+                start = self._next
+                self._next = stop = min(self._stop, start + want - len(due))
                 due += self._mint(start, stop)
         waiting = self._waiting
         return Exchange(due, waiting[0][0] if waiting else None, self._next == self._stop and not waiting)
 
     def _mint(self, start: int, stop: int) -> list[Due]:
-        attributes, new = self._attributes, tuple.__new__
-        minted = self._population.mint_range(start, stop)
+        attributes, new, population = self._attributes, tuple.__new__, self._population
+        minted: Iterable[tuple[int, Minted]]
+        if self._provider is not None and isinstance(population, MixedPopulation):
+            minted = population.mint_of(self._provider, start, stop)
+        else:
+            minted = enumerate(population.mint_range(start, stop), start)
         return [
             new(Due, (index, token, registered_at_ms, 0, attributes(index, person)))
-            for index, (token, registered_at_ms, _, person) in enumerate(minted, start)
+            for index, (token, registered_at_ms, _, person) in minted
         ]
 
     def _claim_waiting(self, want: int, now_ms: int) -> list[Due]:

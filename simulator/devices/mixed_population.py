@@ -79,6 +79,10 @@ class MixedPopulation:
         """
         return self._mint(*checked_range(start, stop, self.count))
 
+    def mint_of(self, provider: Provider, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Minted]]:
+        """The devices of one provider in a range, each with its index; others are not minted. Raises as `mint_range` does."""
+        return self._mint_of(provider, *checked_range(start, stop, self.count))
+
     def providers(self, start: int = 0, stop: int | None = None) -> Iterator[Provider]:
         """Whose token each device of a range has, in order. Raises as `mint_range` does."""
         return self._providers(*checked_range(start, stop, self.count))
@@ -100,6 +104,19 @@ class MixedPopulation:
         fcm_below, fcm, apns = word_bound(self.fcm_share), Provider.FCM, Provider.APNS
         for provider_word, _ in side_draws(self.seed, start, stop):
             yield fcm if provider_word < fcm_below else apns
+
+    def _mint_of(self, provider: Provider, start: int, stop: int) -> Iterator[tuple[int, Minted]]:
+        fcm_below, wants_fcm = word_bound(self.fcm_share), provider is Provider.FCM
+        apns_device, fcm_device = self.apns.minter(), self.fcm.minter()
+        for index, (fate_word, registration_word, death_word, person), (provider_word, platform_word) in zip(
+            numbers(start), draws(self.seed, start, stop), side_draws(self.seed, start, stop), strict=False
+        ):
+            if (provider_word < fcm_below) is not wants_fcm:
+                continue
+            if wants_fcm:
+                yield index, fcm_device(index, fate_word, registration_word, death_word, person, platform_word)
+            else:
+                yield index, apns_device(index, fate_word, registration_word, death_word, person)
 
     def _mint(self, start: int, stop: int) -> Iterator[Minted]:
         fcm_below = word_bound(self.fcm_share)

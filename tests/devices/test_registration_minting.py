@@ -130,6 +130,15 @@ def test_a_mixed_device_is_the_one_that_a_population_of_its_provider_has_at_the_
     assert (unseal(MIXED.mint(index).token.encode()) is not None) == (provider is Provider.APNS)
 
 
+@pytest.mark.parametrize("provider", Provider)
+def test_the_devices_of_one_provider_are_those_of_the_mixture_with_their_indices(provider: Provider) -> None:
+    devices = zip(MIXED.mint_range(7, 300), MIXED.providers(7, 300), strict=True)
+    wanted = [(index, minted) for index, (minted, of) in enumerate(devices, 7) if of is provider]
+    assert list(MIXED.mint_of(provider, 7, 300)) == wanted
+    with pytest.raises(ValueError, match="leaves this population"):
+        MIXED.mint_of(provider, 0, MIXED.count + 1)
+
+
 def test_shares_of_a_mixed_population_count_among_the_devices_of_the_providers_that_know_the_fate() -> None:
     """Here they sum to 1.3 over both, which is well: to 0.6 for FCM's devices, to 0.9 for APNs's."""
     population = replace(MIXED, count=20_000)

@@ -41,6 +41,31 @@ def test_devices_come_with_the_tokens_of_their_indices_whosever_they_are(populat
     assert (exchange.exhausted, exchange.next_retry_at_ms) == (True, None)
 
 
+@given(st.lists(st.integers(1, 20), max_size=30), st.sampled_from(Provider))
+def test_of_a_mixed_population_one_source_sends_the_devices_of_one_provider(
+    wants: list[int], provider: Provider
+) -> None:
+    mixed = MixedPopulation(3, 100, "com.example.app", fcm_share=0.3)
+    devices = zip(mixed.mint_range(5, 90), mixed.providers(5, 90), strict=True)
+    of_provider = [(index, minted.token) for index, (minted, of) in enumerate(devices, 5) if of is provider]
+    source = PopulationSource(mixed, 5, 90, provider=provider)
+    claimed: list[tuple[int, str]] = []
+    for want in wants:
+        exchange = source.exchange([], want, NOW_MS)
+        assert len(exchange.due) == want or exchange.exhausted
+        claimed += [(due.device_id, due.token) for due in exchange.due]
+        assert source.unclaimed == len(of_provider) - len(claimed)
+    assert claimed == of_provider[: sum(wants)]
+
+
+def test_a_repeat_of_a_mixed_population_is_the_same_device() -> None:
+    mixed = MixedPopulation(3, 100, "com.example.app")
+    source = PopulationSource(mixed, provider=Provider.FCM)
+    [due] = source.exchange([], 1, NOW_MS).due
+    [again] = source.exchange([waiting(due, NOW_MS)], 1, NOW_MS).due
+    assert again == due._replace(attempts=1)
+
+
 def test_attributes_are_those_of_index_and_person() -> None:
     source = PopulationSource(POPULATION, attributes=lambda index, person: b"%d %d" % (index, person))
     [due] = source.exchange([], 1, NOW_MS).due
