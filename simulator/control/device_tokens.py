@@ -26,7 +26,6 @@ from simulator.control.token_records import (
 from simulator.devices.fates import Death, Fate, Provider
 from simulator.devices.registration_space import Platform
 from simulator.devices.token_space import Environment, Minted, Population, unseal
-from simulator.ledger import SEED_MAX
 from simulator.registry import DeviceState
 from simulator.rig import Rig
 
@@ -41,8 +40,6 @@ async def register_devices(call: Call[NoQuery, Registration]) -> msgspec.Struct 
     provider = Provider(body.provider)
     fate = _fate(body.fate, "fate", provider)
     seed = rig.registrations.own_seed(provider, fate) if body.seed is None else body.seed
-    if seed > SEED_MAX:
-        raise ControlError(Problem.INVALID_BODY, f"`seed` must be from 0 to {SEED_MAX} (2**64 - 1), not {seed}")
     first = rig.registrations.next_index(seed)
     environment = platform = None
     try:

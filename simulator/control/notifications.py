@@ -180,7 +180,7 @@ def _names(token: bytes, registrations: Registrations) -> Callable[[bytes], bool
     key = registrations.key_of(token)
 
     def named(target: bytes) -> bool:
-        return target == token or (target.startswith(key) and registrations.key_of(target) == key)
+        return target.startswith(key) and registrations.key_of(target) == key
 
     return named
 

@@ -78,7 +78,7 @@ def test_registrations_get_fresh_tokens_that_carry_what_was_asked_for(
 def test_a_registration_of_no_shape_is_taken_by_nobody_and_the_ledger_does_not_wait_for_it(
     control: ControlServer,
 ) -> None:
-    torn = registered(control, fate="invalid-shape", count=2)
+    torn = registered(control, fate="invalid-shape", count=2, platform="web")
     whole = registered(control)
     assert torn["seed"] == MALFORMED_REGISTRATION_SEED
     assert len({device["token"] for device in torn["devices"]}) == 2
@@ -185,8 +185,9 @@ def test_a_registration_shows_what_is_sealed_in_it_and_what_follows(control: Con
 def test_a_foreign_registration_is_taken_as_the_rig_was_told(control: ControlServer) -> None:
     shown = get(control, f"/api/v1/tokens/{FOREIGN_REGISTRATION}")
     assert (shown["provider"], shown["sealed"], shown["ledger"]) == ("fcm", None, None)
-    assert shown["registration"]["platform"] == "android"
+    assert (shown["registration"]["platform"], shown["registration"]["fid"]) == ("android", FOREIGN_REGISTRATION[:22])
     assert shown["answer"]["status"] == 200
+    assert get(control, f"/api/v1/tokens/{'x' * 150}")["registration"]["fid"] is None
 
 
 def test_an_imported_registration_shows_the_apns_token_that_it_was_made_of(control: ControlServer) -> None:

@@ -115,6 +115,7 @@ def test_a_message_of_fcm_is_shown_in_its_own_terms(control: ControlServer) -> N
         ("Bearer  ya29.a.secret", "Bearer (credential withheld)"),
         ("Bearer ya29.secret....", "Bearer (credential withheld)"),
         ("Bearer secret", "Bearer (credential withheld)"),
+        ("Bearer my.secret....", "Bearer (credential withheld)"),
         ("key=secret", "(credential withheld)"),
         ("Bearer aa.bb.secret", "Bearer aa.bb.(signature withheld)"),
     ],
@@ -140,7 +141,7 @@ def test_a_credential_in_the_query_is_withheld(control: ControlServer) -> None:
 @pytest.mark.parametrize(
     ("query", "instants"),
     [
-        ("provider=fcm", [1, 2, 3, 4, 5]),
+        ("provider=fcm", [1, 2, 3, 4, 5, 7]),
         ("provider=apns", [6]),
         (f"token={REGISTRATION.decode()}", [1, 2]),
         (f"token={FID.decode()}", [1, 2]),
@@ -164,6 +165,7 @@ def test_filters_choose_messages_of_fcm(control: ControlServer, query: str, inst
         fcm_row(FOREIGN_REGISTRATION.encode(), 3, 404, "UNREGISTERED", b""),
         fcm_row(b"/topics/news", 4, message_id=b"17"),
         fcm_row(b"'news' in topics", 5),
+        fcm_row(REGISTRATION[:-1] + b"!", 7, message_id=b"7"),
         row(6),
     )
     found = get(control, f"/api/v1/notifications?order=oldest&{query}")["items"]

@@ -46,6 +46,11 @@ def test_a_spoiled_condition_is_refused_and_changes_nothing(control: ControlServ
 
 
 def test_the_project_is_shown(control: ControlServer) -> None:
+    def follow() -> None:
+        for registration in (b"a", b"b"):
+            control.rig.fcm.subscriptions.add(registration, "news", 0)
+
+    control.on_loop(follow)
     assert get(control, "/api/v1/fcm") == {
         "project_id": PROJECT_ID,
         "project_number": PROJECT_NUMBER,
@@ -54,8 +59,8 @@ def test_the_project_is_shown(control: ControlServer) -> None:
         "api_enabled": True,
         "apns_credential": "valid",
         "imported_registrations": 0,
-        "subscriptions": 0,
-        "topics": 0,
+        "subscriptions": 2,
+        "topics": 1,
         "fan_outs_waiting": 0,
     }
 

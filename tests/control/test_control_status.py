@@ -1,5 +1,7 @@
 """Probes, statistics and metrics."""
 
+from simulator.devices.fates import Fate
+from simulator.registry import DeviceState
 from tests.control.control_server import FOREIGN_TOKEN, JOURNAL_ENTRIES, NOW_MS, STATE, ControlServer, get, row
 
 
@@ -41,6 +43,7 @@ def test_metrics_are_served_in_both_text_formats(control: ControlServer) -> None
         control.rig.counters.topic_deliveries_refused += 6
         control.rig.counters.google_calls["instance-id"] += 4
         control.rig.fcm.subscriptions.add(b"a", "news", 0)
+        control.rig.fcm.overlay.set(b"a", DeviceState(Fate.STALE, 0))
 
     control.on_loop(use)
     plain = control.call("GET", "/metrics")
@@ -51,6 +54,7 @@ def test_metrics_are_served_in_both_text_formats(control: ControlServer) -> None
     assert b'\npushrig_topic_deliveries_total{outcome="refused"} 6.0\n' in plain.content
     assert b'\npushrig_google_calls_total{service="instance-id"} 4.0\n' in plain.content
     assert b"\npushrig_fcm_subscriptions 1.0\n" in plain.content
+    assert b"\npushrig_overlay_devices 1.0\n" in plain.content
     assert b"\npushrig_fcm_fan_outs_waiting 0.0\n" in plain.content
     asked = control.call("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert asked.headers["content-type"].startswith("application/openmetrics-text")
