@@ -11,6 +11,7 @@ from simulator.clock import Clock
 from simulator.counters import Counters
 from simulator.credentials import Credentials
 from simulator.devices.token_space import Environment
+from simulator.faults.engine import Faults
 from simulator.fcm.access_token import AccessTokens
 from simulator.fcm.registrations import Registrations as FcmRegistrations
 from simulator.fcm.state import FcmState, Project
@@ -66,5 +67,6 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         fcm=fcm,
         # Apart from every population that a user mints with the same small seed.
         registrations=Registrations(settings.seed),
+        faults=Faults(settings.seed),
         observations=Observations(time.monotonic),
     )

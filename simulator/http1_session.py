@@ -62,6 +62,13 @@ class Http1Session:
         self._silent_since = Since(0, now_s)
         self.closing = False
 
+    @property
+    def next_due_s(self) -> float | None:
+        return None
+
+    def wake(self, now_s: float) -> None:
+        return
+
     def receive(self, data: bytes) -> None:
         if self.closing:
             return

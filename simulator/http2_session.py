@@ -1,8 +1,11 @@
 """One connection that speaks HTTP/2: `wire` reads, the planes of the providers answer, deadlines are looked at. No I/O."""
 
+from collections.abc import Sequence
+
 from simulator.apns.link import Link
 from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, STREAM_LIMIT_ABUSE_TEXT, ApnsPlane, first_settings
 from simulator.deadlines import Deadlines, Overdue
+from simulator.faulted_streams import FaultedStreams
 from simulator.fcm import plane as google
 from simulator.fcm.plane import GooglePlane
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
@@ -11,6 +14,7 @@ from simulator.session import SessionParts
 from wire.errors import ErrorCode
 from wire.events import ConnectionFailed, GoawayReceived, HeaderListRefused, StreamRefused, StreamReset
 from wire.frames import MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE
+from wire.request import Request
 from wire.server import ServerConnection
 
 
@@ -39,6 +43,7 @@ class Http2Session:
         self._googles_alone = owner is HostOwner.GOOGLE
         self._google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
         self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, self._google_plane.take)
+        self._faulted: FaultedStreams | None = None  # made when the first fault is at work
         self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT if self._googles_alone else STREAM_LIMIT_ABUSE_TEXT
 
     def _met_google(self) -> None:
@@ -50,12 +55,22 @@ class Http2Session:
     def closing(self) -> bool:
         return self._plane.closing or self._wire.failed is not None
 
+    @property
+    def next_due_s(self) -> float | None:
+        return None if self._faulted is None else self._faulted.next_due_s
+
+    def wake(self, now_s: float) -> None:
+        if self._faulted is not None:
+            self._faulted.wake(now_s)
+
     def receive(self, data: bytes) -> None:
         self._deadlines.heard = True
         requests = self._wire.receive_data(data)
         if requests:
-            if self._googles_alone:
-                rig = self._parts.rig
+            rig = self._parts.rig
+            if rig.faults.on_requests:
+                self._answer_under_faults(requests)
+            elif self._googles_alone:
                 rig.counters.streams += len(requests)
                 self._google_plane.answer(requests, rig.clock.now_s())
             else:
@@ -63,6 +78,13 @@ class Http2Session:
             self._google.settle()
         if self._wire.events:
             self._happened()
+
+    def _answer_under_faults(self, requests: Sequence[Request]) -> None:
+        if self._faulted is None:
+            self._faulted = FaultedStreams(
+                self._parts, self._wire, self._plane, self._google_plane, self._plane.connection_id
+            )
+        self._faulted.answer(requests)
 
     def _happened(self) -> None:
         counters = self._parts.rig.counters

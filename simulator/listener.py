@@ -50,7 +50,7 @@ class ProviderPlane:
         self.environment = environment
         self.server_names = server_names
         self.google = FcmService(rig, random_bytes)
-        self.parts = SessionParts(rig, limits, limits.of_wire(), RandomIds(random_bytes), self.google)
+        self.parts = SessionParts(rig, limits, limits.of_wire(), RandomIds(random_bytes), self.google, monotonic_s)
         self.limits = limits
         self.monotonic_s = monotonic_s
         self.connection_numbers = count(1)
@@ -150,6 +150,8 @@ class ProviderConnection(asyncio.Protocol):
         self._watch: ConnectionWatch | None = None  # looks on, where somebody asked for observations
         self._client_ended = False
         self._aborted = False
+        self._waking: asyncio.TimerHandle | None = None  # where the session waits for a time
+        self._wakes_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -178,6 +180,7 @@ class ProviderConnection(asyncio.Protocol):
         if spoken is Spoken.UNKNOWN:
             return
         number, now_s = next(shared.connection_numbers), shared.monotonic_s()
+        shared.rig.faults.connections = number
         if shared.rig.observations.on:
             self._observe(transport, number, spoken, owner, host)
         if spoken is Spoken.HTTP2:
@@ -231,6 +234,27 @@ class ProviderConnection(asyncio.Protocol):
             self._transport.write(data)
         if session.closing:
             self._transport.close()
+        elif session.next_due_s is not None:
+            self._wake_at(session.next_due_s)
+
+    def _wake_at(self, due_s: float) -> None:
+        """Have the session go on at a time, unless it is woken earlier anyway."""
+        if self._waking is not None:
+            if self._wakes_s <= due_s:
+                return
+            self._waking.cancel()
+        self._wakes_s = due_s
+        wait_s = max(0.0, due_s - self._shared.monotonic_s())
+        self._waking = asyncio.get_running_loop().call_later(wait_s, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = None
+        if self._session is None or self._transport is None or self._transport.is_closing():
+            return
+        self._session.wake(self._shared.monotonic_s())
+        self._flush()
+        if self._shared.google.delivering:
+            self._shared.deliver_later()
 
     def pause_writing(self) -> None:
         # A client that does not read is not read from either: its answers wait in a bounded buffer.
@@ -284,6 +308,8 @@ class ProviderConnection(asyncio.Protocol):
         self._client_ended = not self._transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
         if self._transport is not None:
             self._shared.open.discard(self)
             self._shared.rig.counters.connections_open -= 1

@@ -13,6 +13,7 @@ from simulator.counters import Counters
 from simulator.devices.draws import COUNT_MAX, Devices, Minted
 from simulator.devices.fates import Fate, Provider
 from simulator.devices.registration_space import REGISTRATION_SEED_MAX
+from simulator.faults.engine import Faults
 from simulator.fcm.state import FcmState
 from simulator.journal import Journal
 from simulator.ledger import Ledger
@@ -92,6 +93,7 @@ class Rig:
     apns: ApnsState
     fcm: FcmState
     registrations: Registrations = field(default_factory=Registrations)
+    faults: Faults = field(default_factory=Faults)
     observations: Observations = field(default_factory=lambda: Observations(lambda: 0.0))
 
     def __post_init__(self) -> None:

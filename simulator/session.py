@@ -1,5 +1,6 @@
 """What one connection speaks once that is known: the form that HTTP/1.1 and HTTP/2 have in common, and what they share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,13 +13,17 @@ from wire.budget import WireLimits
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What all sessions of one simulator share. `ids`: where made-up apns-ids come from."""
+    """What all sessions of one simulator share. `ids`: where made-up apns-ids come from.
+
+    `monotonic_s`: any clock that only goes forward, the one that `Session.tick` is told of.
+    """
 
     rig: Rig
     limits: Limits
     wire_limits: WireLimits
     ids: RandomIds
     google: FcmService
+    monotonic_s: Callable[[], float]
 
 
 class Session(Protocol):
@@ -27,6 +32,13 @@ class Session(Protocol):
     @property
     def closing(self) -> bool:
         """The connection is to be closed once everything is written."""
+
+    @property
+    def next_due_s(self) -> float | None:
+        """When `wake` is to be called, as something waits for its time; None: nothing does."""
+
+    def wake(self, now_s: float) -> None:
+        """Go on with what waited for a time that has come. `now_s`: as of `tick`."""
 
     def receive(self, data: bytes) -> None:
         """Take the bytes of one read, and answer what they complete."""

@@ -216,6 +216,37 @@ class ServerConnection(Connection):
             self._body_sent(stream_id)
         return True
 
+    def begin_answer(self, stream_id: int, block: bytes) -> bool:
+        """Queue the header fields of a response whose body comes with `continue_answer`: now, later, or never.
+
+        False, and nothing is sent, when the stream has ended meanwhile. Raises LocalProtocolError as `answer` does.
+        """
+        if stream_id not in self._windows and not self._is_idle(stream_id):
+            return False
+        if not self.is_open(stream_id):
+            raise LocalProtocolError(f"stream {stream_id} is not waiting for an answer")
+        block, self._block_start = self._block_start + block, b""
+        frame_bytes_max = self.remote.frame_bytes_max
+        self._out.extend(frames.headers_frames(stream_id, block, end_stream=False, frame_bytes_max=frame_bytes_max))
+        return True
+
+    def continue_answer(self, stream_id: int, piece: bytes, *, end_stream: bool) -> bool:
+        """Queue a part of the body of an answer that was begun, as one frame.
+
+        False, and nothing is sent, when the stream has ended meanwhile, or when its windows or MAX_FRAME_SIZE leave no room:
+        `is_open` tells which.
+        """
+        if not self.is_open(stream_id):
+            return False
+        if len(piece) > min(self._windows[stream_id], self.outbound_window, self.remote.frame_bytes_max):
+            return False
+        self._windows[stream_id] -= len(piece)
+        self.outbound_window -= len(piece)
+        self._out.append(frames.frame(frames.DATA, frames.END_STREAM if end_stream else 0, stream_id, piece))
+        if end_stream:
+            self._body_sent(stream_id)
+        return True
+
     def is_open(self, stream_id: int) -> bool:
         """Whether the stream still waits for an answer: it may have been reset meanwhile."""
         return stream_id in self._windows and stream_id not in self._sending

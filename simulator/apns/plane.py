@@ -55,6 +55,10 @@ _ACCEPTED_BLOCK = stateless_block([(b":status", b"200")]) + _ID_FIELD
 _REJECTED_BLOCKS = {reason: stateless_block([(b":status", b"%d" % reason.status)]) for reason in Reason}
 
 
+Send = Callable[[int, bytes, bytes], object]
+"""Stream, header block, body."""
+
+
 def _nobody_else(request: Request, now_s: float) -> bool:
     return False
 
@@ -73,6 +77,8 @@ class ApnsPlane:
     A certificate of the other environment ends the connection at once. Which environment that is, SNI or the simulator's
     default have told; no `:authority` is waited for [choice].
 
+    `send`: takes every answer, as `ServerConnection.answer` does, which it is unless somebody puts another in its place.
+
     `others`: asked for every request that is no device push, with the time; it answers those that are another provider's,
     and says so.
     """
@@ -88,6 +94,7 @@ class ApnsPlane:
         "closing",
         "connection_id",
         "link",
+        "send",
     )
 
     def __init__(
@@ -104,6 +111,7 @@ class ApnsPlane:
         self.closing = False  # the connection is to be closed once what is queued is written
         self._rig = rig
         self._connection = connection
+        self.send: Send = connection.answer
         self._ids = ids
         self._others = others
         self._streams_announced = link.streams_max
@@ -119,7 +127,7 @@ class ApnsPlane:
         apns = rig.apns
         now_s = rig.clock.now_s()
         now_ms = int(now_s * 1000)
-        accept, journal_append, send = rig.ledger.accept, rig.journal.append, self._connection.answer
+        accept, journal_append, send = rig.ledger.accept, rig.journal.append, self.send
         accepted = elsewhere = 0
         for request in requests:
             path, apns_id = request.varying
@@ -148,7 +156,7 @@ class ApnsPlane:
             block = _ACCEPTED_BLOCK + apns_id
             if link.environment is _SANDBOX:
                 block += _UNIQUE_ID_FIELD + ids.draw()
-            send(request.stream_id, block)
+            send(request.stream_id, block, b"")
             journal_append(
                 (
                     now_ms,
@@ -187,14 +195,37 @@ class ApnsPlane:
         self._announce_streams()
         apns_id = id_of_answer(request.varying[1], self._ids)
         block = _REJECTED_BLOCKS[reason] + literal_name(b"apns-id") + string(apns_id)
-        self._connection.answer(request.stream_id, block, body_of(verdict))
-        rig.journal.append(
+        self.send(request.stream_id, block, body_of(verdict))
+        self._write_down(request, now_ms, reason.status, reason.wire_name, token, apns_id)
+        if rules is not None and link.penalty.closes(rules) and not self.closing:
+            self.end(ErrorCode.ENHANCE_YOUR_CALM, BODIES[GOAWAY_REASON])
+
+    def count_refusal(
+        self, request: Request, device: SealedToken | None, status: int, reason: str, apns_id: bytes
+    ) -> None:
+        """Count and write down a device push that was refused without being judged, whatever its answer is.
+
+        `device`: read from its token. `reason`: the name that the refusal goes by.
+        """
+        rig = self._rig
+        if device is not None:
+            rig.ledger.reject(device.seed, device.index, reason)
+        rig.counters.notifications += 1
+        rig.counters.rejected_by_reason[reason] += 1
+        path = request.varying[0] or b""
+        self._write_down(request, int(rig.clock.now_s() * 1000), status, reason, path[_PATH_PREFIX_BYTES:], apns_id)
+        rig.journal.settle(1)
+
+    def _write_down(
+        self, request: Request, now_ms: int, status: int, reason: str, token: bytes, apns_id: bytes
+    ) -> None:
+        self._rig.journal.append(
             (
                 now_ms,
                 "apns",
-                link.environment,
-                reason.status,
-                reason.wire_name,
+                self.link.environment,
+                status,
+                reason,
                 token,
                 apns_id,
                 request.head,
@@ -204,8 +235,6 @@ class ApnsPlane:
                 request.varying[0],
             )
         )
-        if rules is not None and link.penalty.closes(rules) and not self.closing:
-            self.end(ErrorCode.ENHANCE_YOUR_CALM, BODIES[GOAWAY_REASON])
 
     def _announce_streams(self) -> None:
         """Tell the client its stream limit when that has changed; ahead of the answer that changed it."""

@@ -34,9 +34,12 @@ def is_googles(path: bytes | None, head: Head, owner: HostOwner | None) -> bool:
 
 
 class GooglePlane:
-    """One connection. `met`: called before the first answer of Google's."""
+    """One connection. `met`: called before the first answer of Google's.
 
-    __slots__ = ("_blocks", "_connection", "_connection_id", "_met", "_owner", "_path", "_service")
+    `send`: takes every answer, as `ServerConnection.answer` does, which it is unless somebody puts another in its place.
+    """
+
+    __slots__ = ("_blocks", "_connection_id", "_met", "_owner", "_path", "_service", "send")
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class GooglePlane:
         met: Callable[[], None],
     ) -> None:
         self._service = service
-        self._connection = connection
+        self.send: Callable[[int, bytes, bytes], object] = connection.answer
         self._connection_id = connection_id
         self._owner = owner
         self._met = met
@@ -62,20 +65,26 @@ class GooglePlane:
     def take(self, request: Request, now_s: float) -> bool:
         """Answer a request if it is Google's, and tell whether it is. `now_s`: the simulator's clock."""
         path = request.varying[0]
-        if path != self._path or path is None:
-            if not is_googles(path, request.head, self._owner):
-                return False
-            if self._path is None:
-                self._met()
-            self._path = path or b""
+        if (path != self._path or path is None) and not self.takes(request):
+            return False
         answer = self._service.answer(request, self._connection_id, now_s)
         status, fields, body = answer
         if fields is ACCEPTED_FIELDS and status == 200:
-            self._connection.answer(request.stream_id, _ACCEPTED_BLOCK, body)
+            self.send(request.stream_id, _ACCEPTED_BLOCK, body)
         else:
             if request.head.value(b":method") == b"HEAD":
                 body = b""
-            self._connection.answer(request.stream_id, self._block(answer), body)
+            self.send(request.stream_id, self._block(answer), body)
+        return True
+
+    def takes(self, request: Request) -> bool:
+        """Whether a request is Google's to answer, which changes the connection when it is the first."""
+        path = request.varying[0]
+        if not is_googles(path, request.head, self._owner):
+            return False
+        if self._path is None:
+            self._met()
+        self._path = path or b""
         return True
 
     def _block(self, answer: HttpAnswer) -> bytes:

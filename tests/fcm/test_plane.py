@@ -57,7 +57,9 @@ class Pair:
     def __init__(self, host: str | None) -> None:
         self.bench = Bench()
         rig, limits = self.bench.rig, Limits()
-        parts = SessionParts(rig, limits, limits.of_wire(), RandomIds(random.Random(7).randbytes), self.bench.service)
+        parts = SessionParts(
+            rig, limits, limits.of_wire(), RandomIds(random.Random(7).randbytes), self.bench.service, lambda: NOW_S
+        )
         link = Link.opened(host, Environment.PRODUCTION)
         self.session = Http2Session(parts, link, owner_of(host), 11, 1_000.0)
         self.client = ClientConnection()

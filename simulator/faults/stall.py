@@ -1,0 +1,43 @@
+"""A connection that falls silent."""
+
+from typing import ClassVar, Literal
+
+from simulator.faults.asked import Asked
+from simulator.faults.draws import Draws
+from simulator.faults.line import Act, End, Ending, EndingName, LineDelay, Opening, Stall, later
+from simulator.faults.line_fault import LineFault, When, beside
+from simulator.faults.outcome import Outcome
+
+
+class StallFault(LineFault, frozen=True):
+    """Nothing is read and nothing is written for a while, PINGs not answered either; then the connection ends or goes on
+    (`long-stall-then-reset`).
+
+    - `when`: from a request on, or from the opening on: then the client finds TLS established and not even SETTINGS.
+    - `for_s`: how long. `then`: what follows. Where the connection ends, the request and all behind it have no answer; where
+      it goes on, all are answered then.
+    """
+
+    name: ClassVar[str] = "stall"
+    http1: ClassVar[bool] = True
+    good_sender: ClassVar[str] = (
+        "notices within its own limit, by a PING without an answer; opens another connection, sends all unanswered again"
+    )
+
+    when: When = "request"
+    for_s: LineDelay = 60.0
+    then: Literal["go-on"] | EndingName = "reset"
+
+    @property
+    def on_opening(self) -> bool:
+        return self.when == "opening"
+
+    def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
+        return beside(outcome, *self._acts(), answer_lost=self.then != "go-on")
+
+    def open(self, opening: Opening) -> Opening:
+        return opening.doing(*self._acts())
+
+    def _acts(self) -> tuple[Act, ...]:
+        end = () if self.then == "go-on" else later(self.for_s, End(Ending(self.then)))
+        return (*end, Stall(self.for_s))
