@@ -52,7 +52,21 @@ def asked_of_apns(request: Request, connection: int, number: int, apns_id: bytes
     sealed = unseal(token)
     device, fate = (None, None) if sealed is None else ((sealed.seed, sealed.index), sealed.fate)
     topic = request.head.value(b"apns-topic")
-    return Asked(Provider.APNS, send, path, token or path, device, fate, topic, connection, number, apns_id, "", now_s)
+    return Asked(
+        Provider.APNS,
+        send,
+        path,
+        token or path,
+        device,
+        fate,
+        topic,
+        connection,
+        number,
+        apns_id,
+        "",
+        now_s,
+        request.head.value(b"authorization") or b"",
+    )
 
 
 def asked_of_fcm(request: Request, connection: int, number: int, project_number: str, now_s: float) -> Asked:
@@ -61,13 +75,28 @@ def asked_of_fcm(request: Request, connection: int, number: int, project_number:
     send = path.partition(b"?")[0].endswith(SEND_PATH_END)
     read = read_send(request.body) if send else None
     message = read.message if isinstance(read, SendRequest) else None
+    credential = request.head.value(b"authorization") or b""
     if message is None:
-        return Asked(Provider.FCM, send, path, path, None, None, None, connection, number, b"", project_number, now_s)
+        return Asked(
+            Provider.FCM, send, path, path, None, None, None, connection, number, b"", project_number, now_s, credential
+        )
     text = message.token or message.fid or message.topic or message.condition or ""
     key = text.encode("utf-8", "surrogatepass")
     sealed = unseal_registration(key) if message.token else unseal_fid(key) if message.fid else None
     device, fate = (None, None) if sealed is None else ((sealed.seed, sealed.index), sealed.fate)
     topic = key if message.topic and not (message.token or message.fid) else None
     return Asked(
-        Provider.FCM, True, path, key or path, device, fate, topic, connection, number, b"", project_number, now_s
+        Provider.FCM,
+        True,
+        path,
+        key or path,
+        device,
+        fate,
+        topic,
+        connection,
+        number,
+        b"",
+        project_number,
+        now_s,
+        credential,
     )

@@ -1,15 +1,18 @@
 """The faults of one simulator: added and removed while it runs, asked about every request while there are any."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, NamedTuple
 
 from simulator.bounds import BoundReachedError
+from simulator.devices.fates import Provider
 from simulator.faults.asked import Asked
 from simulator.faults.draws import Draws, fault_key
-from simulator.faults.fault import Fault, RequestFault, Stage
-from simulator.faults.match import Match, Matcher
+from simulator.faults.fault import Fault, Play, RequestFault, Stage
+from simulator.faults.line import USUAL_HANDSHAKE, USUAL_OPENING, Handshake, Opening
+from simulator.faults.line_fault import DoorFault, LineFault
+from simulator.faults.match import Match, Matcher, request_options
 from simulator.faults.outcome import Outcome
 from simulator.faults.token_answers import PagesLeft, TokenAnswers
 
@@ -24,11 +27,25 @@ class Planned(NamedTuple):
     match: Match = Match()
     stage: Stage = Stage.AFTER_VERDICT
 
+    @property
+    def contradiction(self) -> str | None:
+        """Why it can never be played so; None: it can."""
+        fault = self.fault
+        if isinstance(fault, RequestFault) and fault.on_requests:
+            return None
+        named = request_options(self.match)
+        if isinstance(fault, DoorFault) and self.match.provider is not None:
+            named.append("provider")
+        if not named:
+            return None
+        known = "when a client comes" if isinstance(fault, DoorFault) else "at the opening of a connection"
+        return f"{fault.name} comes in {known}, and nothing is known then of {', '.join(named)}; leave that out"
+
 
 class ActiveFault:
     """One that is at work. `number`: what it is called by. `added_s`: by the simulator's clock."""
 
-    __slots__ = ("_answers", "added_s", "key", "matcher", "number", "planned")
+    __slots__ = ("_answers", "added_s", "key", "matcher", "number", "planned", "play")
 
     def __init__(
         self, planned: Planned, number: int, key: bytes, added_s: float, connections_before: int, pages_left: PagesLeft
@@ -39,6 +56,7 @@ class ActiveFault:
         self.added_s = added_s
         self._answers = TokenAnswers(pages_left)
         fault = planned.fault
+        self.play: Play | None = fault.at_work() if isinstance(fault, RequestFault) else None
         provider, draws = (fault.provider, fault.draws) if isinstance(fault, RequestFault) else (None, False)
         self.matcher = Matcher(
             planned.match, key, added_s, connections_before, self._answers, provider=provider, counts_answers=draws
@@ -57,17 +75,39 @@ class Hit(NamedTuple):
     draws: Draws
 
 
+def _nothing() -> None:
+    pass
+
+
 class Faults:
     """What is at work, in the order of adding. `seed`: of the simulator.
 
-    `on_requests`: faults of single requests; the one thing that a session looks at while there are none. `played`: how often
-    each fault was, by name. `connections`: the number of the newest connection, kept by the shell.
+    `on_requests`: faults of single requests; the one thing that a session looks at while there are none. `on_openings`,
+    `on_arrivals`: the same of connections that are established, and of clients that come to a port. `played`: how often
+    each fault was, by name. `connections`: the number of the newest connection, `arrivals` of the newest client, whatever
+    came of it; both kept by the shell. `changed`: called when a fault has been added or removed.
     """
 
-    __slots__ = ("_active", "_numbers", "_pages_left", "_seed", "connections", "on_requests", "played")
+    __slots__ = (
+        "_active",
+        "_numbers",
+        "_pages_left",
+        "_seed",
+        "arrivals",
+        "changed",
+        "connections",
+        "on_arrivals",
+        "on_openings",
+        "on_requests",
+        "played",
+    )
 
     def __init__(self, seed: int = 0) -> None:
         self.on_requests: tuple[ActiveFault, ...] = ()
+        self.on_openings: tuple[ActiveFault, ...] = ()
+        self.on_arrivals: tuple[ActiveFault, ...] = ()
+        self.changed: Callable[[], None] = _nothing
+        self.arrivals = 0
         self.played: Counter[str] = Counter()
         self.connections = 0
         self._seed = seed
@@ -82,12 +122,16 @@ class Faults:
         return iter(list(self._active.values()))
 
     def add(self, planned: Planned, now_s: float) -> ActiveFault:
-        """Have a fault at work from now on. `now_s`: by the simulator's clock. Raises `BoundReachedError`."""
+        """Have a fault at work from now on. `now_s`: by the simulator's clock. Raises `BoundReachedError`; `ValueError` when
+        it could never be played."""
+        if planned.contradiction is not None:
+            raise ValueError(planned.contradiction)
         if len(self._active) >= FAULTS_MAX:
             raise BoundReachedError("FAULTS_MAX", FAULTS_MAX, "remove faults that are no longer needed")
         number, seed = next(self._numbers), planned.match.seed
         key = fault_key(self._seed, number) if seed is None else fault_key(seed, 0)
-        added = ActiveFault(planned, number, key, now_s, self.connections, self._pages_left)
+        before = self.arrivals if isinstance(planned.fault, DoorFault) else self.connections
+        added = ActiveFault(planned, number, key, now_s, before, self._pages_left)
         self._active[number] = added
         self._sort()
         return added
@@ -109,7 +153,13 @@ class Faults:
         return len(numbers)
 
     def _sort(self) -> None:
-        self.on_requests = tuple(each for each in self if isinstance(each.planned.fault, RequestFault))
+        active = [(each, each.planned.fault) for each in self._active.values()]
+        self.on_requests = tuple(
+            each for each, fault in active if isinstance(fault, RequestFault) and fault.on_requests
+        )
+        self.on_openings = tuple(each for each, fault in active if isinstance(fault, LineFault) and fault.on_opening)
+        self.on_arrivals = tuple(each for each, fault in active if isinstance(fault, DoorFault))
+        self.changed()
 
     def hits(self, asked: Asked, *, http1: bool = False) -> list[Hit]:
         """The faults that meet a request, in the order of adding. To be asked once for each request.
@@ -129,9 +179,62 @@ class Faults:
 
     def play(self, hits: list[Hit], stage: Stage, outcome: Outcome, asked: Asked) -> Outcome:
         """What the faults of one stage make of an outcome, one after the other."""
-        for active, fault, draws in hits:
-            if active.planned.stage is stage:
-                outcome = fault.play(outcome, asked, draws)
-                active.matcher.played += 1
-                self.played[fault.name] += 1
+        for active, _, draws in hits:
+            if active.planned.stage is stage and active.play is not None:
+                before = outcome
+                outcome = active.play(outcome, asked, draws)
+                if outcome is not before:
+                    self._count(active)
         return outcome
+
+    def _count(self, active: ActiveFault) -> None:
+        active.matcher.played += 1
+        self.played[active.planned.fault.name] += 1
+
+    def opening_of(
+        self, connection: int, provider: Provider | None, now_s: float, *, http1: bool = False
+    ) -> tuple[Opening, list[ActiveFault]]:
+        """How a new connection begins, and the faults that have a part in it.
+
+        `provider`: whose host the client came to; None: nobody's, and faults for one of the providers meet it too [choice].
+        """
+        opening, met = USUAL_OPENING, []
+        for active in self.on_openings:
+            fault, matcher = active.planned.fault, active.matcher
+            assert isinstance(fault, LineFault)
+            if (http1 and not fault.http1) or not matcher.fits_opening(connection, provider, now_s):
+                continue
+            opening = fault.open(opening)
+            met.append(active)
+            self._count(active)
+        return opening, met
+
+    def handshake_of(self, arrival: int, now_s: float) -> tuple[Handshake, list[ActiveFault]]:
+        """How a client is met, and the faults that have a part in it. `arrival`: its number."""
+        handshake, met = USUAL_HANDSHAKE, []
+        for active in self.on_arrivals:
+            fault = active.planned.fault
+            assert isinstance(fault, DoorFault)
+            if fault.refuses or not active.matcher.fits_opening(arrival, None, now_s):
+                continue
+            handshake = fault.meet(handshake)
+            met.append(active)
+            self._count(active)
+        return handshake, met
+
+    def refusing(self, now_s: float) -> ActiveFault | None:
+        """The fault that has the ports closed at this moment, if any."""
+        return next(
+            (
+                each
+                for each in self.on_arrivals
+                if isinstance(each.planned.fault, DoorFault)
+                and each.planned.fault.refuses
+                and each.matcher.fits_now(now_s)
+            ),
+            None,
+        )
+
+    def count_refusal(self, active: ActiveFault) -> None:
+        """The ports have been closed because of this one."""
+        self._count(active)

@@ -3,8 +3,9 @@
 One module of this package for each fault; `table` lists them. `docs/faults.md` tells how to write the next.
 """
 
+from collections.abc import Callable
 from enum import Enum, unique
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -49,6 +50,18 @@ class RequestFault(Fault, frozen=True):
         """Whose requests it can meet; None: anybody's."""
         return None
 
+    @property
+    def on_requests(self) -> bool:
+        """Whether it is asked about requests, with the options it has."""
+        return True
+
+    def at_work(self) -> "Play":
+        """What plays it: a fault that has to remember something is played by an object that does."""
+        return self.play
+
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
-        """What becomes of a request that `outcome` would have become of."""
+        """What becomes of a request that `outcome` would have become of: the same object when nothing else does."""
         raise NotImplementedError
+
+
+Play: TypeAlias = Callable[[Outcome, Asked, Draws], Outcome]

@@ -87,9 +87,7 @@ class Later(NamedTuple):
     act: "Act"
 
 
-Act: TypeAlias = (
-    Goaway | StreamLimit | Announce | RefillWindow | AnswerPings | Stall | LoseAnswers | End | Later
-)
+Act: TypeAlias = Goaway | StreamLimit | Announce | RefillWindow | AnswerPings | Stall | LoseAnswers | End | Later
 
 
 def later(delay_s: float, *acts: Act) -> tuple[Act, ...]:

@@ -51,7 +51,12 @@ class ConnectionFault(LineFault, frozen=True):
 
 
 class DoorFault(Fault, frozen=True):
-    """A fault of a port: what meets clients before anything is known of them but that they came."""
+    """A fault of a port: what meets clients before anything is known of them but that they came.
+
+    `refuses`: none comes in at all.
+    """
+
+    refuses: ClassVar[bool] = False
 
     def meet(self, handshake: Handshake) -> Handshake:
         """How a client is met that would have been met so."""

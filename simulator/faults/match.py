@@ -125,6 +125,12 @@ class Matcher:
             number - self._connections_before, match.from_connection, match.to_connection, match.every_connection
         )
 
+    def fits_opening(self, number: int, provider: Provider | None, now_s: float) -> bool:
+        """Whether a connection is meant that has just come. `provider`: whose host it came to; None: nobody's."""
+        if self._provider is not None and provider is not None and provider is not self._provider:
+            return False
+        return self.fits_now(now_s) and self.fits_connection(number)
+
     def answer_of(self, asked: Asked) -> int | None:
         """None: the request is not meant. Else which answer to its token this is, of those the fault sees; 0: not counted."""
         match = self._match
@@ -151,6 +157,20 @@ class Matcher:
         if share is not None and uniform(self._key, b"share of answers", asked.key, b"%d" % answer) >= share:
             return None
         return answer
+
+
+_OF_CONNECTIONS: Final = frozenset(
+    ("provider", "from_connection", "to_connection", "every_connection", "from_s", "until_s", "times_max", "seed")
+)
+
+
+def request_options(match: Match) -> list[str]:
+    """The options given that speak of a request, of which a connection that has just come knows nothing."""
+    return [
+        field.name
+        for field in msgspec.structs.fields(match)
+        if field.name not in _OF_CONNECTIONS and getattr(match, field.name) != field.default
+    ]
 
 
 def _any_number(first: int, last: int | None, every: int) -> bool:

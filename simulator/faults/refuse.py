@@ -12,6 +12,7 @@ class RefuseFault(DoorFault, frozen=True):
     """
 
     name: ClassVar[str] = "refuse-connections"
+    refuses: ClassVar[bool] = True
     good_sender: ClassVar[str] = (
         "tries again with growing waits and jitter, and resumes at full speed once the port is open"
     )
