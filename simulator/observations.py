@@ -7,8 +7,9 @@ that what is there stays whole from its beginning.
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from simulator.faults.engine import Played
 from simulator.journal import Row
-from simulator.observation_records import Observation, Verdict
+from simulator.observation_records import FaultPlayed, Observation, Verdict
 
 OBSERVATIONS_MAX = 500_000
 """Records kept: some 250 MB. A notification makes three."""
@@ -62,6 +63,19 @@ class Observations:
     def page(self, after: int, limit: int) -> Sequence[Observation]:
         """The records behind number `after`, at most `limit`."""
         return list(islice(self._kept, after, after + limit))
+
+    def played(self, played: Played) -> None:
+        """Keep an effect of a fault."""
+        self.record(
+            FaultPlayed(
+                at_s=self.now_s(),
+                connection=played.connection,
+                stream=played.stream,
+                fault=played.number,
+                name=played.name,
+                stage="connection" if played.stage is None else played.stage.value,
+            )
+        )
 
     def judged(self, row: Row) -> None:
         """Keep a row of the journal as a verdict."""

@@ -104,8 +104,10 @@ class Rig:
         """Keep records of all that is seen and done on connections from now on; what was kept before is forgotten."""
         self.observations.begin()
         self.journal.watch(self.observations.judged)
+        self.faults.watched = self.observations.played
 
     def stop_observing(self) -> None:
         """Keep no more records; those there are can still be read."""
         self.observations.end()
         self.journal.watch(None)
+        self.faults.watched = None

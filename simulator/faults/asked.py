@@ -27,6 +27,7 @@ class Asked:
     - `project_number`: of the simulator's project of FCM, which some of its texts name.
     - `now_s`: by the simulator's clock.
     - `credential`: what `authorization` says, whatever it is worth; b"" for nothing.
+    - `stream`: where it came in; 0 over HTTP/1.1.
     """
 
     provider: Provider
@@ -42,6 +43,7 @@ class Asked:
     project_number: str
     now_s: float
     credential: bytes = b""
+    stream: int = 0
 
 
 def asked_of_apns(request: Request, connection: int, number: int, apns_id: bytes, now_s: float) -> Asked:
@@ -66,6 +68,7 @@ def asked_of_apns(request: Request, connection: int, number: int, apns_id: bytes
         "",
         now_s,
         request.head.value(b"authorization") or b"",
+        request.stream_id,
     )
 
 
@@ -78,7 +81,20 @@ def asked_of_fcm(request: Request, connection: int, number: int, project_number:
     credential = request.head.value(b"authorization") or b""
     if message is None:
         return Asked(
-            Provider.FCM, send, path, path, None, None, None, connection, number, b"", project_number, now_s, credential
+            Provider.FCM,
+            send,
+            path,
+            path,
+            None,
+            None,
+            None,
+            connection,
+            number,
+            b"",
+            project_number,
+            now_s,
+            credential,
+            request.stream_id,
         )
     text = message.token or message.fid or message.topic or message.condition or ""
     key = text.encode("utf-8", "surrogatepass")
@@ -99,4 +115,5 @@ def asked_of_fcm(request: Request, connection: int, number: int, project_number:
         project_number,
         now_s,
         credential,
+        request.stream_id,
     )

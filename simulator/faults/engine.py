@@ -79,6 +79,16 @@ def _nothing() -> None:
     pass
 
 
+class Played(NamedTuple):
+    """A fault had an effect. `connection`: None for a client at the door. `stream`: None where no request has a part in it."""
+
+    number: int
+    name: str
+    stage: Stage | None
+    connection: int | None = None
+    stream: int | None = None
+
+
 class Faults:
     """What is at work, in the order of adding. `seed`: of the simulator.
 
@@ -86,6 +96,7 @@ class Faults:
     `on_arrivals`: the same of connections that are established, and of clients that come to a port. `played`: how often
     each fault was, by name. `connections`: the number of the newest connection, `arrivals` of the newest client, whatever
     came of it; both kept by the shell. `changed`: called when a fault has been added or removed.
+    `watched`: told of each effect, where somebody looks on.
     """
 
     __slots__ = (
@@ -100,6 +111,7 @@ class Faults:
         "on_openings",
         "on_requests",
         "played",
+        "watched",
     )
 
     def __init__(self, seed: int = 0) -> None:
@@ -107,6 +119,7 @@ class Faults:
         self.on_openings: tuple[ActiveFault, ...] = ()
         self.on_arrivals: tuple[ActiveFault, ...] = ()
         self.changed: Callable[[], None] = _nothing
+        self.watched: Callable[[Played], None] | None = None
         self.arrivals = 0
         self.played: Counter[str] = Counter()
         self.connections = 0
@@ -184,12 +197,21 @@ class Faults:
                 before = outcome
                 outcome = active.play(outcome, asked, draws)
                 if outcome is not before:
-                    self._count(active)
+                    self._count(active, stage, asked.connection, asked.stream)
         return outcome
 
-    def _count(self, active: ActiveFault) -> None:
+    def _count(
+        self,
+        active: ActiveFault,
+        stage: Stage | None = None,
+        connection: int | None = None,
+        stream: int | None = None,
+    ) -> None:
+        name = active.planned.fault.name
         active.matcher.played += 1
-        self.played[active.planned.fault.name] += 1
+        self.played[name] += 1
+        if self.watched is not None:
+            self.watched(Played(active.number, name, stage, connection, stream))
 
     def opening_of(
         self, connection: int, provider: Provider | None, now_s: float, *, http1: bool = False
@@ -206,7 +228,7 @@ class Faults:
                 continue
             opening = fault.open(opening)
             met.append(active)
-            self._count(active)
+            self._count(active, connection=connection)
         return opening, met
 
     def handshake_of(self, arrival: int, now_s: float) -> tuple[Handshake, list[ActiveFault]]:

@@ -3,13 +3,17 @@
 from simulator.apns.state import ApnsState
 from simulator.clock import Clock
 from simulator.counters import Counters
+from simulator.faults.engine import Planned
+from simulator.faults.fault import Stage
+from simulator.faults.reason import ReasonFault
 from simulator.journal import Journal
 from simulator.ledger import Ledger
-from simulator.observation_records import Accepted, Verdict
+from simulator.observation_records import Accepted, FaultPlayed, Verdict
 from simulator.observations import Observations
 from simulator.registry import Registry
 from simulator.rig import Rig
 from tests.control.control_server import row
+from tests.faults.faulted_pair import APPLE, PUSH, FaultedPair
 from tests.fcm.fcm_state import fcm_state
 
 
@@ -90,3 +94,19 @@ def test_verdicts_are_those_of_the_journal_whatever_it_holds() -> None:
             message_id="D917CA4B",
         )
     ]
+
+
+def test_effects_of_faults_are_told_with_their_place() -> None:
+    pair = FaultedPair(APPLE, connection=4)
+    rig = pair.bench.rig
+    rig.observe()
+    added = rig.faults.add(Planned(ReasonFault(reason="TooManyRequests"), stage=Stage.BEFORE_JUDGE), 0.0)
+    rig.faults.add(Planned(ReasonFault(reason="UNAVAILABLE")), 0.0)  # FCM's: no effect here
+    pair.send(PUSH)
+    played = [each for each in rig.observations.page(0, 10) if isinstance(each, FaultPlayed)]
+    assert played == [
+        FaultPlayed(at_s=0.0, connection=4, stream=1, fault=added.number, name="reason", stage="before_judge")
+    ]
+    rig.stop_observing()
+    pair.send(PUSH)
+    assert rig.observations.kept == len(rig.observations.page(0, 10)) == 2
