@@ -4,7 +4,7 @@ The planes judge as ever; what they would send is kept back and handed to the fa
 is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
@@ -15,7 +15,8 @@ from simulator.devices.fates import Provider
 from simulator.devices.token_space import unseal
 from simulator.faults.asked import Asked, asked_of_apns, asked_of_fcm
 from simulator.faults.fault import Stage
-from simulator.faults.outcome import NOTHING_YET, Dribbled, Outcome, Reset, Silent, Twice, Unended, Whole
+from simulator.faults.line import Act
+from simulator.faults.outcome import NOTHING_YET, Dribbled, Outcome, Oversized, Reset, Silent, Twice, Unended, Whole
 from simulator.fcm.plane import GooglePlane
 from simulator.http_answer import HttpAnswer
 from simulator.session import SessionParts
@@ -33,7 +34,10 @@ WINDOW_WAIT_S: Final = 0.05
 
 
 class FaultedStreams:
-    """One connection. `plane`, `google_plane`: who answers on it, and whose answers are kept back meanwhile."""
+    """One connection. `plane`, `google_plane`: who answers on it, and whose answers are kept back meanwhile.
+
+    `act`: does to the connection what faults want, for the request on a stream; False: the connection is at its end.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class FaultedStreams:
         plane: ApnsPlane,
         google_plane: GooglePlane,
         connection_id: int,
+        act: Callable[[tuple[Act, ...], int], bool],
     ) -> None:
         self._parts = parts
         self._wire = wire
         self._plane = plane
         self._google_plane = google_plane
         self._connection_id = connection_id
+        self._act = act
         self._kept: tuple[bytes, bytes] | None = None
         self._waiting: list[
             tuple[float, int, int, Outcome, int]
@@ -64,14 +70,25 @@ class FaultedStreams:
         self._plane.send = self._google_plane.send = self._keep
         try:
             for request in requests:
-                self._answer(request)
+                if not self._is_disowned(request.stream_id) and not self._answer(request):
+                    break
         finally:
             self._plane.send = self._google_plane.send = self._wire.answer
 
     def _keep(self, stream_id: int, block: bytes, body: bytes) -> None:
         self._kept = (block, body)
 
-    def _answer(self, request: Request) -> None:
+    def lose_waiting(self) -> None:
+        """Forget the answers that wait."""
+        self._waiting.clear()
+
+    def _is_disowned(self, stream_id: int) -> bool:
+        """Whether a GOAWAY has said that this stream is not looked at."""
+        last = self._wire.goaway_sent
+        return last is not None and stream_id > last
+
+    def _answer(self, request: Request) -> bool:
+        """Answer one; False: the connection is at its end, and what came behind is not looked at."""
         faults, counters = self._parts.rig.faults, self._parts.rig.counters
         asked = self._asked(request)
         hits = faults.hits(asked)
@@ -84,21 +101,24 @@ class FaultedStreams:
             block, body = self._judged(request, asked)
             if not hits:
                 self._wire.answer(request.stream_id, block, body)
-                return
+                return True
             outcome = outcome._replace(answer=_as_answer(block, body))
         outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome, asked)
         if outcome.answer is not None and outcome.answer.body and request.head.value(b":method") == b"HEAD":
             outcome = outcome._replace(answer=outcome.answer._replace(body=b""))
+        goes_on = not outcome.acts or self._act(outcome.acts, request.stream_id)
         if outcome.delay_s > 0 and len(self._waiting) < WAITING_MAX:
             self._wait(outcome.delay_s, request.stream_id, outcome, 0)
         else:
             self._send(request.stream_id, outcome)
+        return goes_on
 
     def _asked(self, request: Request) -> Asked:
         path, apns_id = request.varying
         rig, number = self._parts.rig, (request.stream_id + 1) // 2
         now_s = rig.clock.now_s()
-        if not (path or b"").startswith(DEVICE_PATH_PREFIX) and self._google_plane.takes(request):
+        plane, device = self._google_plane, (path or b"").startswith(DEVICE_PATH_PREFIX)
+        if (plane.alone or not device) and plane.takes(request):
             return asked_of_fcm(request, self._connection_id, number, rig.fcm.project.project_number, now_s)
         return asked_of_apns(request, self._connection_id, number, id_of_answer(apns_id, self._parts.ids), now_s)
 
@@ -137,8 +157,8 @@ class FaultedStreams:
 
     def _send(self, stream_id: int, outcome: Outcome) -> None:
         wire, answer = self._wire, outcome.answer
-        if not wire.is_open(stream_id):
-            return  # the client has reset it
+        if not wire.is_open(stream_id) or self._is_disowned(stream_id):
+            return  # the client has reset it, or was told to send it elsewhere
         match outcome.manner:
             case Reset(code):
                 wire.reset(stream_id, code)
@@ -156,6 +176,9 @@ class FaultedStreams:
                 wire.begin_answer(stream_id, block_of(answer))
                 if with_body:
                     wire.continue_answer(stream_id, answer.body, end_stream=False)
+            case Oversized():
+                assert answer is not None
+                self._send_oversized(stream_id, answer)
             case Dribbled():
                 assert answer is not None
                 if not answer.body:
@@ -163,6 +186,12 @@ class FaultedStreams:
                     return
                 wire.begin_answer(stream_id, block_of(answer))
                 self._send_piece(stream_id, outcome, 0)
+
+    def _send_oversized(self, stream_id: int, answer: HttpAnswer) -> None:
+        size = self._wire.remote.frame_bytes_max + 1
+        if self._wire.begin_answer(stream_id, block_of(answer)):
+            self._wire.send_raw(frames.frame(frames.DATA, frames.END_STREAM, stream_id, answer.body.ljust(size)))
+            self._wire.abandon(stream_id)
 
     def _send_twice(self, stream_id: int, answer: HttpAnswer) -> None:
         self._wire.answer(stream_id, block_of(answer), answer.body)

@@ -6,10 +6,15 @@ APNs has no HTTP/1.1. Whoever asks for a path that is none of Google's, on a hos
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from math import inf
+from typing import NamedTuple
 
 import h11
 
 from simulator.deadlines import Since
+from simulator.faults.asked import asked_of_fcm
+from simulator.faults.fault import Stage
+from simulator.faults.outcome import NOTHING_YET, Silent
 from simulator.fcm.plane import is_googles
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
 from simulator.host_owner import HostOwner
@@ -26,6 +31,18 @@ VARYING = (b":path", b"apns-id")
 """The fields whose values requests have apart from their head, as over HTTP/2."""
 
 REQUESTS_A_READ_MAX = 1_000  # pipelined; the connection is closed after them, and the client sends the rest again
+
+HELD_BYTES_MAX = 1_048_576
+"""Ours: what a client may send on while a fault holds an answer back; after more the connection is closed."""
+
+
+class _Held(NamedTuple):
+    """An answer that waits for its time, and all later ones with it. `due_s`: infinite for one that never comes."""
+
+    due_s: float
+    answer: HttpAnswer
+    without_body: bool
+
 
 _TEXT = (b"content-type", b"text/plain; charset=UTF-8")
 _VERSION_NOT_SUPPORTED = HttpAnswer(505, (_TEXT,), b"APNs speaks HTTP/2 only; FCM's paths are answered here as well.\n")
@@ -53,10 +70,11 @@ class Http1Session:
         self._out: list[bytes] = []
         self._request: h11.Request | None = None
         self._body = bytearray()
-        self._body_bytes = 0
         self._in_request = False
         self._answered = 0
         self._heard = 0  # reads
+        self._held: _Held | None = None
+        self._held_bytes = 0
         self._request_since = Since(None, now_s)
         self._unread_since = Since(None, now_s)
         self._silent_since = Since(0, now_s)
@@ -64,17 +82,32 @@ class Http1Session:
 
     @property
     def next_due_s(self) -> float | None:
-        return None
+        return None if self._held is None or self._held.due_s == inf else self._held.due_s
 
     def wake(self, now_s: float) -> None:
-        return
+        held = self._held
+        if held is None or held.due_s > now_s or self.closing:
+            return
+        self._held, self._held_bytes = None, 0
+        self._give(held.answer, without_body=held.without_body)
+        if not self.closing:
+            self._go_on()
 
     def receive(self, data: bytes) -> None:
         if self.closing:
             return
         self._heard += 1
+        self._h11.receive_data(data)
+        if self._held is None:
+            self._go_on()
+            return
+        self._held_bytes += len(data)
+        if self._held_bytes > HELD_BYTES_MAX:
+            self.closing = True
+
+    def _go_on(self) -> None:
+        """Answer what has come, up to an answer that has to wait."""
         try:
-            self._h11.receive_data(data)
             self._read_events()
         except h11.RemoteProtocolError as error:
             self._parts.rig.counters.protocol_errors += 1
@@ -95,7 +128,7 @@ class Http1Session:
                 self._take(event)
                 event = self._h11.next_event()
             self._answer()
-            if self.closing:
+            if self.closing or self._held is not None:
                 return
         self.closing = True
 
@@ -107,7 +140,6 @@ class Http1Session:
         if isinstance(event, h11.Request):
             self._request = event
         elif isinstance(event, h11.Data):
-            self._body_bytes += len(event.data)
             self._body += event.data[: BODY_BYTES_KEPT_MAX - len(self._body)]
 
     def _answer(self) -> None:
@@ -115,19 +147,45 @@ class Http1Session:
         assert asked is not None
         body = bytes(self._body)
         self._request, self._in_request = None, False
-        self._body, self._body_bytes = bytearray(), 0
+        self._body = bytearray()
         self._answered += 1
         self._parts.rig.counters.streams += 1
         request = self._as_request(asked, body)
         if self._parts.rig.observations.on:
             self._observe_request(request)
-        if is_googles(request.varying[0], request.head, self._owner):
-            answer = self._parts.google.answer(request, self._connection_id, self._parts.rig.clock.now_s())
+        without_body = asked.method == b"HEAD"
+        if not is_googles(request.varying[0], request.head, self._owner):
+            self._give(_VERSION_NOT_SUPPORTED, without_body=without_body)
+        elif self._parts.rig.faults.on_requests:
+            self._answer_under_faults(request, without_body=without_body)
         else:
-            answer = _VERSION_NOT_SUPPORTED
+            answer = self._parts.google.answer(request, self._connection_id, self._parts.rig.clock.now_s())
+            self._give(answer, without_body=without_body)
+
+    def _answer_under_faults(self, request: Request, *, without_body: bool) -> None:
+        """Answer as far as the faults let it, now or later. Those of streams and frames are not played here."""
+        rig, google, connection_id = self._parts.rig, self._parts.google, self._connection_id
+        faults, now_s = rig.faults, rig.clock.now_s()
+        asked = asked_of_fcm(request, connection_id, self._answered, rig.fcm.project.project_number, now_s)
+        hits = faults.hits(asked, http1=True)
+        outcome = faults.play(hits, Stage.BEFORE_JUDGE, NOTHING_YET, asked)
+        if not outcome.decided:
+            outcome = outcome._replace(answer=google.answer(request, connection_id, now_s))
+        elif outcome.answer is not None and outcome.reason is not None and asked.send:
+            google.count_refusal(request, outcome.answer.status, outcome.reason, connection_id, now_s)
+        outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome, asked)
+        if outcome.answer is None or isinstance(outcome.manner, Silent):
+            self._held = _Held(inf, _VERSION_NOT_SUPPORTED, without_body)
+        elif outcome.delay_s > 0:
+            self._held = _Held(self._parts.monotonic_s() + outcome.delay_s, outcome.answer, without_body)
+        else:
+            self._give(outcome.answer, without_body=without_body)
+
+    def _give(self, answer: HttpAnswer, *, without_body: bool) -> None:
+        """Answer the request that has come, and make ready for the next."""
         if self._parts.rig.observations.on:
             self._observe_answer(answer)
-        self._write(answer, without_body=asked.method == b"HEAD")
+        self._write(answer, without_body=without_body)
         if self._h11.our_state is h11.MUST_CLOSE or self._h11.their_state is h11.MUST_CLOSE:
             self.closing = True
             return
@@ -165,15 +223,17 @@ class Http1Session:
 
     def _as_request(self, asked: h11.Request, body: bytes) -> Request:
         """The request as HTTP/2 would bring it."""
-        host = next((bytes(value) for name, value in asked.headers if name == b"host"), b"")
+        authority, path = _parts_of_target(bytes(asked.target))
+        if authority is None:
+            authority = next((bytes(value) for name, value in asked.headers if name == b"host"), b"")
         fields = [
             (b":method", bytes(asked.method)),
             (b":scheme", self._scheme),
-            (b":authority", host),
+            (b":authority", authority),
             (b":path", b""),
             *((bytes(name), bytes(value)) for name, value in asked.headers if name != b"host"),
         ]
-        return Request(STREAM_ID, Head(tuple(fields)), (_origin_form(bytes(asked.target)), None), body)
+        return Request(STREAM_ID, Head(tuple(fields)), (path, None), body)
 
     def _refuse(self, status: int, why: str) -> None:
         self.closing = True
@@ -223,9 +283,12 @@ class Http1Session:
         self.closing = True
 
 
-def _origin_form(target: bytes) -> bytes:
-    """The path and query of a request target (RFC 9112, section 3.2), also of one in absolute form."""
-    if target.startswith(b"/"):
-        return target
-    _, scheme, rest = target.partition(b"://")
-    return b"/" + rest.partition(b"/")[2] if scheme else target
+def _parts_of_target(target: bytes) -> tuple[bytes | None, bytes]:
+    """Authority, path and query of a request target. The authority is told by the absolute form alone, and wins over the
+    field `host` there (RFC 9112, sections 3.2.1 and 3.2.2)."""
+    _, separator, rest = target.partition(b"://")
+    if target.startswith(b"/") or not separator:
+        return None, target
+    authority = rest.partition(b"/")[0].partition(b"?")[0]
+    path = rest[len(authority) :]
+    return authority, path if path.startswith(b"/") else b"/" + path

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from simulator.apns.link import Link
 from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, STREAM_LIMIT_ABUSE_TEXT, ApnsPlane, first_settings
 from simulator.deadlines import Deadlines, Overdue
+from simulator.devices.fates import Provider
+from simulator.faulted_line import FaultedLine, announce
 from simulator.faulted_streams import FaultedStreams
+from simulator.faults.line import USUAL_OPENING, Act, Ending, StreamLimit, StrictStreams
 from simulator.fcm import plane as google
 from simulator.fcm.plane import GooglePlane
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
@@ -44,7 +47,58 @@ class Http2Session:
         self._google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
         self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, self._google_plane.take)
         self._faulted: FaultedStreams | None = None  # made when the first fault is at work
+        self._line: FaultedLine | None = None  # made when the first one acts on the connection
+        self._strict: StrictStreams | None = None
+        self._streams_announced = settings[MAX_CONCURRENT_STREAMS]
         self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT if self._googles_alone else STREAM_LIMIT_ABUSE_TEXT
+
+        if parts.rig.faults.on_openings:
+            self._open_under_faults(owner, settings, now_s)
+
+    def _open_under_faults(self, owner: HostOwner | None, settings: dict[int, int], now_s: float) -> None:
+        rig, connection = self._parts.rig, self._plane.connection_id
+        provider = None if owner is None else Provider.FCM if owner is HostOwner.GOOGLE else Provider.APNS
+        opening = rig.faults.opening_of(connection, provider, rig.clock.now_s())
+        if opening is USUAL_OPENING:
+            return
+        wire = self._wire
+        if opening.settings or not opening.greeted:
+            wire.data_to_send()  # the usual SETTINGS
+        if opening.settings and opening.greeted:
+            announce(wire, {**settings, **dict(opening.settings)})
+        self._strict = opening.strict_streams
+        if self._strict is not None and self._strict.at_once:
+            wire.bind_streams_at_once()
+        line = self._made_line()
+        for act in opening.acts:
+            if isinstance(act, StreamLimit):
+                self._limit_streams(act.streams, announced=True)
+            else:
+                line.act((act,), 0, now_s)
+        if opening.idle_close is not None:
+            line.time.close_when_idle(opening.idle_close, now_s)
+
+    def _made_line(self) -> FaultedLine:
+        if self._line is None:
+            self._line = FaultedLine(self._wire, self._parts.rig.counters, self._limit_streams, self._lose_answers)
+        return self._line
+
+    def _act(self, acts: tuple[Act, ...], stream_id: int) -> bool:
+        line = self._made_line()
+        line.act(acts, stream_id, self._parts.monotonic_s())
+        return line.time.ending is None
+
+    def _lose_answers(self) -> None:
+        if self._faulted is not None:
+            self._faulted.lose_waiting()
+
+    def _limit_streams(self, streams: int | None, *, announced: bool = False) -> None:
+        if not self._googles_alone:
+            self._plane.force_streams(streams, announced=announced)
+            return
+        wanted = google.STREAMS_MAX if streams is None else streams
+        if wanted != self._streams_announced and (announced or announce(self._wire, {MAX_CONCURRENT_STREAMS: wanted})):
+            self._streams_announced = wanted
 
     def _met_google(self) -> None:
         self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT
@@ -53,18 +107,36 @@ class Http2Session:
 
     @property
     def closing(self) -> bool:
-        return self._plane.closing or self._wire.failed is not None
+        return self._plane.closing or self._wire.failed is not None or self.ending is not None
+
+    @property
+    def ending(self) -> Ending | None:
+        return None if self._line is None else self._line.time.ending
+
+    @property
+    def stalled(self) -> bool:
+        return self._line is not None and self._line.time.stalled
 
     @property
     def next_due_s(self) -> float | None:
-        return None if self._faulted is None else self._faulted.next_due_s
+        line_s = None if self._line is None else self._line.time.next_due_s
+        streams_s = None if self._faulted is None else self._faulted.next_due_s
+        if line_s is None or streams_s is None:
+            return streams_s if line_s is None else line_s
+        return min(line_s, streams_s)
 
     def wake(self, now_s: float) -> None:
+        if self._line is not None:
+            self._line.wake(now_s)
         if self._faulted is not None:
             self._faulted.wake(now_s)
 
     def receive(self, data: bytes) -> None:
         self._deadlines.heard = True
+        if self._line is not None:
+            self._line.time.heard = True
+            if self._line.time.ending is not None:
+                return  # half closed: what still comes is read and dropped
         requests = self._wire.receive_data(data)
         if requests:
             rig = self._parts.rig
@@ -82,7 +154,7 @@ class Http2Session:
     def _answer_under_faults(self, requests: Sequence[Request]) -> None:
         if self._faulted is None:
             self._faulted = FaultedStreams(
-                self._parts, self._wire, self._plane, self._google_plane, self._plane.connection_id
+                self._parts, self._wire, self._plane, self._google_plane, self._plane.connection_id, self._act
             )
         self._faulted.answer(requests)
 
@@ -96,7 +168,7 @@ class Http2Session:
                     counters.resets_received += 1
                 case StreamRefused():
                     counters.resets_sent += 1
-                    self._plane.stream_refused(self._abuse_text)
+                    self._refused_stream()
                 case HeaderListRefused():
                     counters.header_lists_refused += 1
                 case GoawayReceived():
@@ -109,11 +181,19 @@ class Http2Session:
                 case _:
                     pass
 
+    def _refused_stream(self) -> None:
+        if self._strict is None:
+            self._plane.stream_refused(self._abuse_text)
+        elif not self._plane.closing:
+            self._plane.end(self._strict.code, self._strict.debug)
+
     def data_to_send(self) -> bytes:
-        return self._wire.data_to_send()
+        return b"" if self.stalled else self._wire.data_to_send()
 
     def tick(self, now_s: float, unread_bytes: int | None) -> bool:
         counters, limits, wire = self._parts.rig.counters, self._parts.limits, self._wire
+        if self.stalled:
+            return True  # what comes is not read, so that nothing of the client is late
         overdue = self._deadlines.overdue(limits, now_s, unread_bytes)
         if overdue is not None:
             counters.limits_reached[overdue.limit] += 1

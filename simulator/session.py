@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simulator.apns.answer import RandomIds
+from simulator.faults.line import Ending
 from simulator.fcm.service import FcmService
 from simulator.limits import Limits
 from simulator.rig import Rig
@@ -32,6 +33,14 @@ class Session(Protocol):
     @property
     def closing(self) -> bool:
         """The connection is to be closed once everything is written."""
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the connection is to be closed, where that was not in good order: a fault's choice."""
+
+    @property
+    def stalled(self) -> bool:
+        """Nothing is to be read from the client for now."""
 
     @property
     def next_due_s(self) -> float | None:

@@ -74,6 +74,7 @@ class Connection(Streams):
         self.goaway_sent: int | None = None  # the last stream id it named
         self.goaway_received: int | None = None
         self.last_peer_stream_id = 0
+        self.answers_pings = True  # False: for faults
         self.inbound_window = frames.WINDOW_BYTES_DEFAULT
         self.inbound_window_max = frames.WINDOW_BYTES_DEFAULT  # what WINDOW_UPDATE fills up to
         self.varying = varying
@@ -88,6 +89,7 @@ class Connection(Streams):
         self._announced = Announced()
         self._rest = b""
         self._block: _HeaderBlock | None = None
+        self._window_held = False
 
     # What the owner asks for.
 
@@ -152,6 +154,12 @@ class Connection(Streams):
         self.inbound_window += increment
         self.inbound_window_max += increment
         self._out.append(frames.window_update_frame(0, increment))
+
+    def hold_window(self, held: bool) -> None:
+        """Leave the connection's window as it is used up, or open it again from now on: for faults."""
+        self._window_held = held
+        if not held:
+            self._end_of_read()
 
     # What the two ends fill in.
 
@@ -377,7 +385,7 @@ class Connection(Streams):
             raise RemoteProtocolError(ErrorCode.FRAME_SIZE_ERROR, f"PING of {len(payload)} bytes, not 8 (6.7)")
         if flags & frames.ACK:
             self.events.append(PingAcknowledged(payload))
-        else:
+        elif self.answers_pings:
             self._out.append(frames.ping_frame(payload, ack=True))
 
     def _goaway(self, stream_id: int, payload: bytes) -> None:
@@ -414,7 +422,7 @@ class Connection(Streams):
         """After each read: was the connection's window kept, and is it time to open it again."""
         if self.inbound_window < 0:
             raise RemoteProtocolError(ErrorCode.FLOW_CONTROL_ERROR, "DATA over the window of the connection (6.9.1)")
-        if self.inbound_window < self.inbound_window_max // 2:
+        if self.inbound_window < self.inbound_window_max // 2 and not self._window_held:
             increment = self.inbound_window_max - self.inbound_window
             self.inbound_window = self.inbound_window_max
             self._out.append(frames.window_update_frame(0, increment))

@@ -59,6 +59,7 @@ class ServerConnection(Connection):
         self._requests: list[Request] = []
         self._greeted = False
         self._acknowledged_once = False
+        self._strict = False
         self._gaps: deque[tuple[int, int]] = deque(maxlen=GAPS_REMEMBERED_MAX)
         # What the next answer's header block has to begin with, see `_table_limited`; the size our peer's table has for it.
         self._block_start = b""
@@ -297,9 +298,18 @@ class ServerConnection(Connection):
 
     def _settings_changed(self) -> None:
         super()._settings_changed()
+        announced = self._announced.on_their_way(frames.MAX_CONCURRENT_STREAMS)
+        if self._strict and announced:
+            self.streams_in_force = announced[-1]
+            return
         # A lower limit binds streams opened after its ACK; a higher one may be used as soon as it is on its way.
         in_force = self.local.streams_max if self._acknowledged_once else STREAMS_BEFORE_ACK_MAX
-        self.streams_in_force = max(in_force, *self._announced.on_their_way(frames.MAX_CONCURRENT_STREAMS), 0)
+        self.streams_in_force = max(in_force, *announced, 0)
+
+    def bind_streams_at_once(self) -> None:
+        """Have limits of streams bind as soon as they are announced: for faults."""
+        self._strict = True
+        self._settings_changed()
 
     def _header_block(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> None:
         if stream_id in self._receiving:

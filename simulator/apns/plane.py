@@ -90,6 +90,7 @@ class ApnsPlane:
         "_refused_streams",
         "_rig",
         "_streams_announced",
+        "_streams_forced",
         "_streams_min",
         "closing",
         "connection_id",
@@ -116,6 +117,7 @@ class ApnsPlane:
         self._others = others
         self._streams_announced = link.streams_max
         self._streams_min = 0
+        self._streams_forced: int | None = None
         self._refused_streams = 0
         fault = environment_fault(link.certificate, link.environment)
         if fault is not None:
@@ -243,6 +245,8 @@ class ApnsPlane:
         if rules is not None:
             streams_max = link.penalty.streams(streams_max, rules)
         streams_max = max(streams_max, self._streams_min)
+        if self._streams_forced is not None:
+            streams_max = self._streams_forced
         if streams_max == self._streams_announced:
             return
         try:
@@ -254,6 +258,16 @@ class ApnsPlane:
     def allow_streams(self, streams_min: int) -> None:
         """From now on allow so many streams at least, whatever APNs thinks of the client: another provider speaks here too."""
         self._streams_min = streams_min
+        self._announce_streams()
+
+    def force_streams(self, streams_max: int | None, *, announced: bool = False) -> None:
+        """Have this limit of streams from now on, whatever the client deserves: for faults. None: what it deserves again.
+
+        `announced`: the first SETTINGS say so already.
+        """
+        self._streams_forced = streams_max
+        if announced and streams_max is not None:
+            self._streams_announced = streams_max
         self._announce_streams()
 
     def stream_refused(self, abuse_text: bytes = STREAM_LIMIT_ABUSE_TEXT) -> None:

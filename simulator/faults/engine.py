@@ -213,36 +213,32 @@ class Faults:
         if self.watched is not None:
             self.watched(Played(active.number, name, stage, connection, stream))
 
-    def opening_of(
-        self, connection: int, provider: Provider | None, now_s: float, *, http1: bool = False
-    ) -> tuple[Opening, list[ActiveFault]]:
-        """How a new connection begins, and the faults that have a part in it.
+    def opening_of(self, connection: int, provider: Provider | None, now_s: float, *, http1: bool = False) -> Opening:
+        """How a new connection begins.
 
         `provider`: whose host the client came to; None: nobody's, and faults for one of the providers meet it too [choice].
         """
-        opening, met = USUAL_OPENING, []
+        opening = USUAL_OPENING
         for active in self.on_openings:
             fault, matcher = active.planned.fault, active.matcher
             assert isinstance(fault, LineFault)
             if (http1 and not fault.http1) or not matcher.fits_opening(connection, provider, now_s):
                 continue
             opening = fault.open(opening)
-            met.append(active)
             self._count(active, connection=connection)
-        return opening, met
+        return opening
 
-    def handshake_of(self, arrival: int, now_s: float) -> tuple[Handshake, list[ActiveFault]]:
-        """How a client is met, and the faults that have a part in it. `arrival`: its number."""
-        handshake, met = USUAL_HANDSHAKE, []
+    def handshake_of(self, arrival: int, now_s: float) -> Handshake:
+        """How a client is met. `arrival`: its number."""
+        handshake = USUAL_HANDSHAKE
         for active in self.on_arrivals:
             fault = active.planned.fault
             assert isinstance(fault, DoorFault)
             if fault.refuses or not active.matcher.fits_opening(arrival, None, now_s):
                 continue
             handshake = fault.meet(handshake)
-            met.append(active)
             self._count(active)
-        return handshake, met
+        return handshake
 
     def refusing(self, now_s: float) -> ActiveFault | None:
         """The fault that has the ports closed at this moment, if any."""
