@@ -1,6 +1,5 @@
 """One process's part of a campaign, and how one user sends it batch by batch over connections of its own."""
 
-import random
 import secrets
 import ssl
 import time
@@ -8,26 +7,22 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+import gevent
+
 from loadtest.index_range import IndexRange
 from loadtest.load_settings import LoadSettings
+from loadtest.load_side import Side, sides_of
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
-from sender.apns.messages import ApnsOptions
-from sender.apns.provider import ApnsProvider
 from sender.client_tls import client_tls
 from sender.delivery import Counts, Delivery
 from sender.gevent_shell import GeventRun
 from sender.pool import PoolOptions
 from sender.run import Pacer
-from sender.store.records import Due
-from sender.template import Refusal
+from sender.token_fetch import fetcher
+from simulator.devices.fates import Provider
 
-STALL_TIMEOUT_S = 30.0
 DRAIN_S = 2.0  # for the answers that are under way when a user is stopped
-
-_PAYLOAD_START = (
-    b'{"aps":{"alert":{"title":"Sale starts now","body":"20% off until Friday"},"sound":"default"},"device":'
-)
 
 
 class LoadCampaign:
@@ -51,7 +46,8 @@ class LoadCampaign:
         self.tally = Tally()
         self.stopped: str | None = None
         self.tls: ssl.SSLContext | None = client_tls(settings.endpoint, settings.ca_file)
-        self.provider_token = settings.provider_token()
+        self.sides = sides_of(settings)
+        self.fetch = fetcher(settings.ca_file)
         self.pacer = Pacer(rate_per_s, now())
         self.key = secrets.randbits(64)
         self._cpu = cpu
@@ -91,87 +87,84 @@ class BatchResult(NamedTuple):
 
 
 class BatchSender:
-    """One user's connections, kept from batch to batch.
+    """One user's connections to each provider, kept from batch to batch.
 
-    `on_counts`: takes what was counted since it was called last, a few times a second and at the end of each batch, with
-    what was given up by reason.
+    `on_counts`: takes what was counted over a provider since it was called last, a few times a second and at the end of each
+    batch, with what was given up by reason.
     """
 
-    def __init__(self, campaign: LoadCampaign, on_counts: Callable[[Counts, Counter[str]], None]) -> None:
-        settings = campaign.settings
+    def __init__(self, campaign: LoadCampaign, on_counts: Callable[[Provider, Counts, Counter[str]], None]) -> None:
         self._campaign = campaign
         self._on_counts = on_counts
-        template = settings.template
-        draw = random.Random(campaign.key).random
-        provider = ApnsProvider(
-            ApnsOptions(settings.population.topic, settings.endpoint.authority),
-            campaign.key,
-            _own_payload if template is None else template.payload_of,
-        )
-        self._delivery = Delivery(provider, campaign.provider_token, draw=draw)
-        self._source = PopulationSource(
-            settings.population,
-            stop=0,
-            attributes=_index_as_attributes if template is None else _attributes_of_people(settings.population.seed),
-        )
-        self._run = GeventRun(
-            self._delivery,
-            self._source,
-            settings.endpoint,
+        self._sides = [Side(campaign.settings, side, campaign.key, self._make_run) for side in campaign.sides]
+        self._sending = False
+
+    def _make_run(
+        self, delivery: Delivery, source: PopulationSource, pool: PoolOptions, draw: Callable[[], float]
+    ) -> GeventRun:
+        campaign = self._campaign
+        return GeventRun(
+            delivery,
+            source,
+            campaign.settings.endpoint,
             campaign.tls,
-            PoolOptions(connections=settings.connections_per_user, stall_timeout_s=STALL_TIMEOUT_S),
+            pool,
             draw=draw,
             now=campaign.now,
             pacer=campaign.pacer,
+            fetch=campaign.fetch,
             on_progress=self._report,
         )
-        self._sending = False
 
     def open(self) -> None:
         """Ready the connections."""
-        self._run.open()
+        for side in self._sides:
+            side.run.open()
 
     def send(self, indices: range) -> BatchResult:
-        """Send one batch, and wait until each of its notifications has a final result."""
+        """Send one batch, over all providers at once, and wait until each of its notifications has a final result."""
         started_at_s = self._campaign.now()
-        self._source.take_on(indices.start, indices.stop)
-        lost_before = self._source.unsent
+        lost_before = [side.source.unsent for side in self._sides]
+        for side in self._sides:
+            side.source.take_on(indices.start, indices.stop)
         self._sending = True
         try:
-            self._run.send()
+            _all_at_once([side.run.send for side in self._sides])
         finally:
             self._report()
         self._sending = False
-        stopped = self._delivery.stopped
-        missing = self._source.unclaimed + self._source.unsent - lost_before
+        stopped = next((side.delivery.stopped for side in self._sides if side.delivery.stopped is not None), None)
+        missing = sum(
+            side.source.unclaimed + side.source.unsent - before
+            for side, before in zip(self._sides, lost_before, strict=True)
+        )
         incomplete = stopped or (f"{missing} notifications not sent" if missing else None)
         return BatchResult(self._campaign.now() - started_at_s, incomplete, stopped)
 
     def close(self) -> None:
         """End; a batch that is interrupted gets a moment for the answers that are under way."""
         if self._sending:
-            self._run.interrupt()
-            self._run.wait(DRAIN_S)
+            for side in self._sides:
+                side.run.interrupt()
+            for side in self._sides:
+                side.run.wait(DRAIN_S)
             self._report()
-        self._run.close()
+        for side in self._sides:
+            side.run.close()
 
     def _report(self) -> None:
-        counts, given_up = self._delivery.counts, self._source.given_up
-        if counts != Counts() or given_up:
-            self._delivery.counts, self._source.given_up = Counts(), Counter()
-            self._on_counts(counts, given_up)
+        for side in self._sides:
+            counted = side.take_counts()
+            if counted is not None:
+                self._on_counts(side.provider, *counted)
 
 
-def _index_as_attributes(index: int, person: int) -> bytes:
-    return b"%d" % index
-
-
-def _own_payload(due: Due) -> bytes | Refusal:
-    return _PAYLOAD_START + due[4] + b"}"
-
-
-def _attributes_of_people(seed: int) -> Callable[[int, int], bytes]:
-    from loadtest.population import people_of
-
-    encoded = people_of(seed).encoded
-    return lambda index, person: encoded[person % len(encoded)]
+def _all_at_once(works: list[Callable[[], None]]) -> None:
+    """Do all and wait for their ends; errors are raised."""
+    *others, last = works
+    greenlets = [gevent.spawn(work) for work in others]
+    try:
+        last()
+        gevent.joinall(greenlets, raise_error=True)
+    finally:
+        gevent.killall(greenlets)

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,33 +14,48 @@ import msgspec
 import typer
 
 from loadtest.control_client import ControlClient
-from loadtest.errors import ControlPlaneError, LoadTestError
+from loadtest.errors import ControlPlaneError, LoadSettingsError, LoadTestError
+from loadtest.load_population import LoadPopulation, outside_ledger, population_of
 from loadtest.load_report import LoadReport, figures_of_ledger, make_report
 from loadtest.process_figures import ProcessFigures
-from loadtest.rig_process import RigProcess
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX, Endpoint
-from sender.template import compile as compile_template
-from simulator.devices.token_space import COUNT_MAX, SEED_MAX, Fate, Population, parse_fates
+from simulator.devices.draws import COUNT_MAX, Devices
+from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_BAD_INPUT = 2
 EXIT_CANNOT_START = 3
 USERS_MAX = 1_000
+
+
+class ProviderName(StrEnum):
+    """Whose devices a load test sends to."""
+
+    APNS = "apns"
+    FCM = "fcm"
+    BOTH = "both"
+
+
 REACH_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the load goes. `environment`: variables for Locust. `rig`: a simulator of our own, or None."""
+    """Where the load goes. `environment`: variables for Locust. `rig`: a simulator of our own, or None, with its `limits`."""
 
     endpoint: str
     control: ControlClient | None
     environment: dict[str, str]
     rig: RigProcess | None
+    limits: str | None = None
 
 
 def load(
+    provider: Annotated[
+        ProviderName, typer.Option(help="Whose devices; both mixes them in one population.")
+    ] = ProviderName.APNS,
     devices: Annotated[int, typer.Option(help="Devices of the population; each is sent one notification.")] = 100_000,
     endpoint: Annotated[
         str | None,
@@ -77,17 +93,31 @@ def load(
         list[str] | None,
         typer.Option(
             metavar="NAME=SHARE",
-            help="Share (0 to 1) of devices with a fate: unregistered, expired, wrong-topic, wrong-environment, "
-            "reregistered. Repeatable; the rest is active.",
+            help="Share (0 to 1) of devices with a fate. Of either provider: unregistered; of APNs: expired, wrong-topic, "
+            "wrong-environment, reregistered; of FCM: other-sender, stale, invalid-shape. Repeatable; the rest is active.",
             show_default=False,
         ),
     ] = None,
+    fcm_share: Annotated[
+        float, typer.Option(help="With --provider both: share (0 to 1) of devices of FCM.")
+    ] = FCM_SHARE_DEFAULT,
+    ios: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share (0 to 1) of FCM registrations that sit on an APNs token.")
+    ] = 0.0,
     payload: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="JSON payload, in which {{name}}, {{locale}}, {{time_zone}}, {{country}} and {{app_version}} stand for "
+            help="APNs: JSON payload, in which {{name}}, {{locale}}, {{time_zone}}, {{country}} and {{app_version}} stand for "
             "attributes of the device; a short one of our own unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    message: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="FCM: JSON message without a target, with the same placeholders; one of our own unless given.",
             show_default=False,
         ),
     ] = None,
@@ -103,12 +133,16 @@ def load(
     Locust's tables, CSV and HTML count every notification; rejections are failures there, by reason. Here they are
     results: the exit code tells whether all devices are accounted for, in Locust as in the simulator's ledger.
 
-    With --endpoint, credentials come from the environment: APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID and
-    SSL_CERT_FILE, which `pushrig env` prints for a running simulator.
+    A simulator of our own runs with --limits off: Google's quota of 600,000 messages a minute would be the result.
+
+    With --endpoint, credentials come from the environment: APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID,
+    GOOGLE_APPLICATION_CREDENTIALS and SSL_CERT_FILE, which `pushrig env` prints for a running simulator.
 
     Examples:
 
       pushrig load --devices 1000000
+
+      pushrig load --provider both --ios 0.2 --fate unregistered=0.02
 
       pushrig load --fate unregistered=0.02 --fate wrong-topic=0.005 --html report.html --json
 
@@ -118,14 +152,25 @@ def load(
     is the ledger's; 1 something is not accounted for; 2 bad input; 3 simulator, endpoint, control plane or Locust
     cannot be used.
     """
-    fates = _checked_fates(fate)
-    population = _population(seed, start_index, devices, topic, fates)
+    _in_range("--devices", devices, 1, COUNT_MAX)
+    _in_range("--start-index", start_index, 0, COUNT_MAX - devices)
+    population = _population(
+        LoadPopulation(
+            provider=provider.value,
+            seed=seed,
+            count=start_index + devices,
+            topic=topic,
+            fates=tuple(fate or ()),
+            fcm_share=fcm_share,
+            ios_share=ios,
+        )
+    )
     _in_range("--users", users, 1, USERS_MAX)
     _in_range("--batch-size", batch_size, 1, 1_000_000)
     _in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
     if not 0 <= rate < math.inf:
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
-    _check_payload(payload)
+    _check_contents(payload, message)
     for option, path in (("--html", html), ("--csv", None if csv is None else Path(csv))):
         if path is not None and not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no directory {path.parent}", param_hint=option)
@@ -134,11 +179,13 @@ def load(
     elif topic != topic.strip():
         raise typer.BadParameter("must not begin or end with a blank", param_hint="--topic")
     arguments = [
+        *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
         *("--devices", str(devices), "--seed", str(seed), "--start-index", str(start_index), "--topic", topic),
         *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(batch_size)),
         *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
         *(each for text in fate or [] for each in ("--fate", text)),
         *(() if payload is None else ("--payload", str(payload.absolute()))),
+        *(() if message is None else ("--message", str(message.absolute()))),
         *(() if html is None else ("--html", str(html.absolute()))),
         *(() if csv is None else ("--csv", str(Path(csv).absolute()))),
     ]
@@ -167,21 +214,22 @@ def _target(endpoint: str | None, control_url: str | None, control_token: str | 
         control = None if control_url is None else ControlClient(control_url, control_token)
         yield _Target(endpoint, control, {}, None)
         return
-    with RigProcess() as rig:
+    with RigProcess(WITHOUT_LIMITS) as rig:
         running = rig.running
         environment = {
             "APNS_KEY_FILE": running.key_file,
             "APNS_KEY_ID": running.key_id,
             "APNS_TEAM_ID": running.team_id,
+            "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
             "SSL_CERT_FILE": running.ca_file,
             "PUSHRIG_ENVIRONMENT": running.environment,
         }
-        yield _Target(running.url, ControlClient(running.control_url), environment, rig)
+        yield _Target(running.url, ControlClient(running.control_url), environment, rig, limits="off")
 
 
 def _measure(
     target: _Target,
-    population: Population,
+    population: Devices,
     start_index: int,
     users: int,
     arguments: list[str],
@@ -220,6 +268,8 @@ def _measure(
         endpoint=target.endpoint,
         users=users,
         fates=population.fates,
+        outside_ledger=outside_ledger(population, start_index),
+        limits=target.limits,
         paced=paced,
         ledger=ledger,
         simulator=simulator,
@@ -244,34 +294,26 @@ def _in_range(option: str, value: int, low: int, high: int) -> None:
         raise typer.BadParameter(f"must be from {low} to {high}, not {value}", param_hint=option)
 
 
-def _checked_fates(fates: list[str] | None) -> tuple[tuple[Fate, float], ...]:
+def _population(options: LoadPopulation) -> Devices:
     try:
-        return parse_fates(fates or [])
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--fate") from None
+        return population_of(options)
+    except LoadSettingsError as error:
+        raise typer.BadParameter(error.problem, param_hint=error.option) from None
 
 
-def _population(
-    seed: int, start_index: int, devices: int, topic: str, fates: tuple[tuple[Fate, float], ...]
-) -> Population:
-    _in_range("--devices", devices, 1, COUNT_MAX)
-    _in_range("--start-index", start_index, 0, COUNT_MAX - devices)
-    _in_range("--seed", seed, 0, SEED_MAX)
-    try:
-        return Population(seed, start_index + devices, topic, fates=fates)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--topic") from None
+def _check_contents(payload: Path | None, message: Path | None) -> None:
+    from sender.fcm.message_template import compile as compile_message
+    from sender.template import compile as compile_template
 
-
-def _check_payload(payload: Path | None) -> None:
-    if payload is None:
-        return
-    try:
-        compile_template(payload.read_bytes())
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {payload}: {error.strerror}", param_hint="--payload") from None
-    except SenderConfigurationError as error:
-        raise typer.BadParameter(f"{payload}: {error}", param_hint="--payload") from None
+    for option, file, read in (("--payload", payload, compile_template), ("--message", message, compile_message)):
+        if file is None:
+            continue
+        try:
+            read(file.read_bytes())
+        except OSError as error:
+            raise typer.BadParameter(f"cannot read {file}: {error.strerror}", param_hint=option) from None
+        except SenderConfigurationError as error:
+            raise typer.BadParameter(f"{file}: {error}", param_hint=option) from None
 
 
 def _check_endpoint(url: str) -> None:

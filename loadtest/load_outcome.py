@@ -3,7 +3,7 @@
 import msgspec
 
 from loadtest.tally import Tally
-from simulator.devices.token_space import Fate
+from simulator.devices.draws import FateShares
 
 
 class LoadOutcome(msgspec.Struct, kw_only=True):
@@ -20,7 +20,7 @@ class LoadOutcome(msgspec.Struct, kw_only=True):
     tally: Tally
 
 
-def unexpected_rejections(tally: Tally, fates: tuple[tuple[Fate, float], ...]) -> dict[str, int]:
+def unexpected_rejections(tally: Tally, fates: FateShares) -> dict[str, int]:
     """Rejections, by reason, that no fate of the population explains."""
-    explained = {fate.reason for fate, share in fates if share}
+    explained = {answer for fate, share in fates if share for answer in (fate.reason, fate.error_code)}
     return {reason: count for reason, count in tally.rejected.items() if reason not in explained}

@@ -5,7 +5,7 @@ import msgspec
 from loadtest.control_client import LedgerView, PopulationLedger
 from loadtest.load_outcome import LoadOutcome, unexpected_rejections
 from loadtest.process_figures import ProcessFigures
-from simulator.devices.token_space import Fate
+from simulator.devices.draws import FateShares
 
 # A side that computes for so much of the time is what the others wait for.
 BUSY_SHARE = 0.85
@@ -32,8 +32,8 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     a final result, those given up included. `elapsed_s`, `rate_per_s`: from the first batch to the last result.
     `latency_ms`: from sending to the answer. `ledger`: None where the control plane was not asked. `cpu_s`: of the load
     generator while it sent, and of a simulator of our own. `bottleneck`: `simulator`, `load generator`, `rate` (the
-    one asked for), or `neither` (windows, network, or other programs on the machine). `failures`: what did not come out
-    as it must; empty when all is accounted for.
+    one asked for), or `neither` (windows, network, or other programs on the machine). `limits`: the providers' rates in a
+    simulator of our own, None in another. `failures`: what did not come out as it must; empty when all is accounted for.
     """
 
     devices: int
@@ -56,6 +56,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: dict[str, float | None]
     bottleneck: str
     peak_rss_mb: dict[str, float | None]
+    limits: str | None
     failures: list[str]
 
 
@@ -80,14 +81,19 @@ def make_report(
     seed: int,
     endpoint: str,
     users: int,
-    fates: tuple[tuple[Fate, float], ...],
+    fates: FateShares,
+    outside_ledger: int,
+    limits: str | None,
     paced: bool,
     ledger: PopulationLedger | None,
     simulator: ProcessFigures,
     simulator_cpu_s: float | None,
     load: ProcessFigures,
 ) -> LoadReport:
-    """Put the figures together, and find what does not add up."""
+    """Put the figures together, and find what does not add up.
+
+    `outside_ledger`: devices whose tokens no ledger can know. `limits`: those of a simulator of our own.
+    """
     tally = outcome.tally
     figures = None
     if ledger is not None:
@@ -116,11 +122,12 @@ def make_report(
         },
         bottleneck=bottleneck(tally.elapsed_s, tally.cpu_s, simulator_cpu_s, paced=paced),
         peak_rss_mb={"load_generator": load.peak_rss_mb, "simulator": simulator.peak_rss_mb},
-        failures=_failures(outcome, figures, fates),
+        failures=_failures(outcome, figures, fates, outside_ledger),
+        limits=limits,
     )
 
 
-def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: tuple[tuple[Fate, float], ...]) -> list[str]:
+def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateShares, outside_ledger: int) -> list[str]:
     tally = outcome.tally
     found = []
     if outcome.stopped is not None:
@@ -130,11 +137,9 @@ def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: tuple[t
     for reason, count in unexpected_rejections(tally, fates).items():
         found.append(f"{count:,} rejections with {reason}, which no fate of the population explains")
     if ledger is not None:
-        if outcome.locust_requests != ledger.answered:
-            found.append(f"Locust counted {outcome.locust_requests:,} requests, the ledger {ledger.answered:,} devices")
-        if (tally.accepted, sum(tally.rejected.values())) != (
-            ledger.accepted_once + ledger.accepted_more,
-            ledger.rejected,
-        ):
+        answered, rejected = ledger.answered + outside_ledger, ledger.rejected + outside_ledger
+        if outcome.locust_requests != answered:
+            found.append(f"Locust counted {outcome.locust_requests:,} requests, the ledger {answered:,} devices")
+        if (tally.accepted, sum(tally.rejected.values())) != (ledger.accepted_once + ledger.accepted_more, rejected):
             found.append("accepted and rejected notifications are not those of the ledger")
     return found

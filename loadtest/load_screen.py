@@ -58,4 +58,6 @@ def show_report(report: LoadReport) -> None:
     for side, megabytes in report.peak_rss_mb.items():
         table.add_row(f"memory, {side.replace('_', ' ')}", "unknown" if megabytes is None else f"{megabytes:,.0f} MB")
     table.add_row("bottleneck", report.bottleneck)
+    if report.limits is not None:
+        table.add_row("rates of the providers (--limits)", report.limits)
     Console().print(table)

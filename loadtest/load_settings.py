@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest.errors import LoadSettingsError
+from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
 from sender.apns.provider_token import ProviderTokenSource
 from sender.errors import SenderConfigurationError
+from sender.fcm.message_template import MessageTemplate
+from sender.fcm.message_template import compile as compile_message
+from sender.fcm.service_account import ServiceAccount
 from sender.pool import CONNECTIONS_MAX, Endpoint
-from sender.template import Template, TemplateError
+from sender.template import Template
 from sender.template import compile as compile_template
-from simulator.devices.token_space import COUNT_MAX, Environment, Population, parse_fates
+from simulator.devices.draws import COUNT_MAX, Devices
+from simulator.devices.fates import Provider
+from simulator.devices.token_space import Environment
 
 DEVICES_DEFAULT = 100_000
 SEED_DEFAULT = 1
@@ -24,45 +30,34 @@ BATCH_SIZE_MAX = 1_000_000
 class Options(Protocol):
     """The arguments as Locust parsed them; from its web form numbers may come as text."""
 
+    provider: str
     devices: int
     seed: int
     topic: str
     apns_environment: str
     fate: str
+    fcm_share: float
+    ios: float
     start_index: int
     batch_size: int
     connections_per_user: int
     notifications_rate: float
     payload: str | None
+    message: str | None
     key_file: str | None
     key_id: str | None
     team_id: str | None
+    service_account: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class LoadSettings:
-    """What a load test sends, and where to. `population` ends where the test does; it starts at `start_index`.
+class ApnsSettings:
+    """What it takes to send over APNs. `template`: None for a short payload of our own that differs for each device."""
 
-    `rate_per_s`: of notifications, all users together; 0 for no limit. `template`: None for a short payload of our own
-    that differs for each device. `ca_file`: None for the roots that OpenSSL finds.
-    """
-
-    population: Population
-    start_index: int
-    batch_size: int
-    connections_per_user: int
-    rate_per_s: float
-    template: Template | None
-    endpoint: Endpoint
     key_file: Path
     key_id: str
     team_id: str
-    ca_file: Path | None
-
-    @property
-    def devices(self) -> int:
-        """How many notifications the campaign has."""
-        return self.population.count - self.start_index
+    template: Template | None
 
     def provider_token(self) -> ProviderTokenSource:
         """A new source of provider tokens. Raises LoadSettingsError."""
@@ -72,26 +67,77 @@ class LoadSettings:
             raise LoadSettingsError("--key-file, --key-id, --team-id", str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class FcmSettings:
+    """What it takes to send over FCM. `template`: None for a short message of our own."""
+
+    account: ServiceAccount
+    template: MessageTemplate | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """What a load test sends, and where to. `population` ends where the test does; it starts at `start_index`.
+
+    `apns`, `fcm`: None for a provider that takes no part. `rate_per_s`: of notifications, all users together; 0 for no
+    limit. `ca_file`: None for the roots that OpenSSL finds.
+    """
+
+    population: Devices
+    start_index: int
+    batch_size: int
+    connections_per_user: int
+    rate_per_s: float
+    endpoint: Endpoint
+    apns: ApnsSettings | None
+    fcm: FcmSettings | None
+    ca_file: Path | None
+
+    @property
+    def devices(self) -> int:
+        """How many notifications the campaign has."""
+        return self.population.count - self.start_index
+
+
 def settings_of(options: Options, host: str | None, environ: Mapping[str, str]) -> LoadSettings:
     """Check the options. `host`: of Locust, else `PUSHRIG_URL` of `environ`. Raises LoadSettingsError for the first bad one."""
     devices = _whole("--devices", options.devices, 1, COUNT_MAX)
     start_index = _whole("--start-index", options.start_index, 0, COUNT_MAX - devices)
     endpoint = _endpoint(host or environ.get("PUSHRIG_URL", ""))
-    settings = LoadSettings(
+    if options.provider not in PROVIDERS:
+        raise LoadSettingsError("--provider", f"must be one of {', '.join(PROVIDERS)}, not {options.provider!r}")
+    providers = PROVIDERS[options.provider]
+    return LoadSettings(
         population=_population(options, start_index + devices),
         start_index=start_index,
         batch_size=_whole("--batch-size", options.batch_size, 1, BATCH_SIZE_MAX),
         connections_per_user=_whole("--connections-per-user", options.connections_per_user, 1, CONNECTIONS_MAX),
         rate_per_s=_rate(options.notifications_rate),
-        template=_template(options.payload),
         endpoint=endpoint,
+        apns=_apns(options) if Provider.APNS in providers else None,
+        fcm=_fcm(options) if Provider.FCM in providers else None,
+        ca_file=_ca_file(environ.get("SSL_CERT_FILE")),
+    )
+
+
+def _apns(options: Options) -> ApnsSettings:
+    settings = ApnsSettings(
+        template=_template(options.payload),
         key_file=Path(_required("--key-file", options.key_file, "APNS_KEY_FILE")),
         key_id=_required("--key-id", options.key_id, "APNS_KEY_ID"),
         team_id=_required("--team-id", options.team_id, "APNS_TEAM_ID"),
-        ca_file=_ca_file(environ.get("SSL_CERT_FILE")),
     )
     settings.provider_token()
     return settings
+
+
+def _fcm(options: Options) -> FcmSettings:
+    template = _message(options.message)
+    file = _required("--service-account", options.service_account, "GOOGLE_APPLICATION_CREDENTIALS")
+    try:
+        return FcmSettings(ServiceAccount.from_file(Path(file)), template)
+    except SenderConfigurationError as error:
+        raise LoadSettingsError("--service-account", str(error)) from None
 
 
 def _whole(option: str, value: int, low: int, high: int) -> int:
@@ -105,32 +151,38 @@ def _whole(option: str, value: int, low: int, high: int) -> int:
 
 
 def _rate(value: float) -> float:
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        rate = math.nan
+    rate = _float(value)
     if not 0 <= rate < math.inf:
         raise LoadSettingsError("--notifications-rate", f"must be a number from 0 (no limit) upwards, not {value!r}")
     return rate
 
 
-def _population(options: Options, count: int) -> Population:
-    seed = _whole("--seed", options.seed, 0, 2**64 - 1)
-    fates = [each.strip() for each in options.fate.split(",") if each.strip()]
+def _float(value: float) -> float:
     try:
-        shares = parse_fates(fates)
-    except ValueError as error:
-        raise LoadSettingsError("--fate", str(error)) from None
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _population(options: Options, count: int) -> Devices:
     try:
         environment = Environment[options.apns_environment.upper()]
     except KeyError:
         raise LoadSettingsError(
             "--apns-environment", f"must be production or sandbox, not {options.apns_environment!r}"
         ) from None
-    try:
-        return Population(seed, count, options.topic, environment, shares)
-    except ValueError as error:
-        raise LoadSettingsError("--topic", str(error)) from None
+    return population_of(
+        LoadPopulation(
+            provider=options.provider,
+            seed=_whole("--seed", options.seed, 0, 2**64 - 1),
+            count=count,
+            topic=options.topic,
+            environment=environment,
+            fates=tuple(each.strip() for each in options.fate.split(",") if each.strip()),
+            fcm_share=_float(options.fcm_share),
+            ios_share=_float(options.ios),
+        )
+    )
 
 
 def _endpoint(url: str) -> Endpoint:
@@ -143,14 +195,28 @@ def _endpoint(url: str) -> Endpoint:
 
 
 def _template(name: str | None) -> Template | None:
+    content = _content("--payload", name)
+    try:
+        return None if content is None else compile_template(content)
+    except SenderConfigurationError as error:
+        raise LoadSettingsError("--payload", f"{name}: {error}") from None
+
+
+def _message(name: str | None) -> MessageTemplate | None:
+    content = _content("--message", name)
+    try:
+        return None if content is None else compile_message(content)
+    except SenderConfigurationError as error:
+        raise LoadSettingsError("--message", f"{name}: {error}") from None
+
+
+def _content(option: str, name: str | None) -> bytes | None:
     if not name:
         return None
     try:
-        return compile_template(Path(name).read_bytes())
+        return Path(name).read_bytes()
     except OSError as error:
-        raise LoadSettingsError("--payload", f"cannot read {name}: {error.strerror}") from None
-    except TemplateError as error:
-        raise LoadSettingsError("--payload", f"{name}: {error}") from None
+        raise LoadSettingsError(option, f"cannot read {name}: {error.strerror}") from None
 
 
 def _required(option: str, value: str | None, variable: str) -> str:

@@ -17,10 +17,10 @@ from loadtest.process_figures import ProcessFigures, figures_of
 
 POLL_S = 0.25
 STOP_TIMEOUT_S = 15.0
-PATH_VARIABLES = ("APNS_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PATH_VARIABLES = ("APNS_KEY_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SAID_BYTES_MAX = 4_000  # of Locust's output, shown when it fails
 
-_LOCUSTFILE = "from loadtest.users import ApnsUser  # noqa: F401\n"
+_LOCUSTFILE = "from loadtest.users import PushUser  # noqa: F401\n"
 
 
 def run_locust(

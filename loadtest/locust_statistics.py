@@ -7,40 +7,51 @@ from collections.abc import Mapping
 
 from locust.stats import RequestStats, StatsEntry, StatsError, bucket_response_time
 
-METHOD = "APNS"
 NOTIFICATION = "notification"
 BATCH = "batch"
 
 
 def record_notifications(
-    stats: RequestStats, requests: int, failures: Mapping[str, int], latency_ms: Mapping[int, int], now_s: float
+    stats: RequestStats,
+    method: str,
+    requests: int,
+    failures: Mapping[str, int],
+    latency_ms: Mapping[int, int],
+    now_s: float,
 ) -> None:
     """Count notifications that were settled or given up since the last call.
 
-    `failures`: those of them that were not accepted, by reason. `latency_ms`: milliseconds -> answers; notifications
-    beyond their sum had no answer, and count as requests without a response time.
+    `method`: what Locust shows in its column of methods; here the provider. `failures`: those of them that were not
+    accepted, by reason. `latency_ms`: milliseconds -> answers; notifications beyond their sum had no answer, and count as
+    requests without a response time.
     """
-    entry = _entry(stats, NOTIFICATION, requests, sum(failures.values()), latency_ms, now_s)
-    stats.entries[(NOTIFICATION, METHOD)].extend(entry)
+    entry = _entry(stats, method, NOTIFICATION, requests, sum(failures.values()), latency_ms, now_s)
+    stats.entries[(NOTIFICATION, method)].extend(entry)
     stats.total.extend(entry)
-    _record_errors(stats, NOTIFICATION, failures, now_s)
+    _record_errors(stats, method, NOTIFICATION, failures, now_s)
 
 
-def record_batch(stats: RequestStats, latency_ms: int, failure: str | None, now_s: float) -> None:
+def record_batch(stats: RequestStats, method: str, latency_ms: int, failure: str | None, now_s: float) -> None:
     """Count one batch, sent from its first to its last notification in `latency_ms`; `failure`: why it is incomplete.
 
     Batches stand in a row of their own and not in the total, which would otherwise count every notification once more
     in its batch, and mix the times of both.
     """
     failures = {} if failure is None else {failure: 1}
-    stats.entries[(BATCH, METHOD)].extend(_entry(stats, BATCH, 1, len(failures), {latency_ms: 1}, now_s))
-    _record_errors(stats, BATCH, failures, now_s)
+    stats.entries[(BATCH, method)].extend(_entry(stats, method, BATCH, 1, len(failures), {latency_ms: 1}, now_s))
+    _record_errors(stats, method, BATCH, failures, now_s)
 
 
 def _entry(
-    stats: RequestStats, name: str, requests: int, failures: int, latency_ms: Mapping[int, int], now_s: float
+    stats: RequestStats,
+    method: str,
+    name: str,
+    requests: int,
+    failures: int,
+    latency_ms: Mapping[int, int],
+    now_s: float,
 ) -> StatsEntry:
-    entry = StatsEntry(stats, name, METHOD)
+    entry = StatsEntry(stats, name, method)
     second = int(now_s)
     entry.last_request_timestamp = now_s
     entry.num_requests = requests
@@ -56,11 +67,11 @@ def _entry(
     return entry
 
 
-def _record_errors(stats: RequestStats, name: str, failures: Mapping[str, int], now_s: float) -> None:
+def _record_errors(stats: RequestStats, method: str, name: str, failures: Mapping[str, int], now_s: float) -> None:
     for reason, count in failures.items():
-        key = StatsError.create_key(METHOD, name, reason)
+        key = StatsError.create_key(method, name, reason)
         error = stats.errors.get(key)
         if error is None:
-            error = stats.errors[key] = StatsError(METHOD, name, reason, first_seen=now_s)
+            error = stats.errors[key] = StatsError(method, name, reason, first_seen=now_s)
         error.occurrences += count
         error.last_seen = now_s

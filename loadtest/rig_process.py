@@ -19,6 +19,8 @@ from loadtest.process_figures import ProcessFigures, figures_of
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+WITHOUT_LIMITS = ("--limits", "off")
+"""For load tests: a rig that keeps the providers' rates, as it does by default, would measure Google's quota."""
 COMPLAINT_BYTES_MAX = 4_000  # of the simulator's standard error, shown when it does not start
 
 

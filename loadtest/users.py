@@ -1,6 +1,6 @@
-"""Locust's users for APNs: batches of notifications to a synthetic population, each device once in a campaign.
+"""Locust's users: batches of notifications to a synthetic population over APNs, FCM or both, each device once in a campaign.
 
-    locust -f locustfile.py --headless --users 4 --devices 1000000 --host https://localhost:8443
+    locust -f locustfile.py --headless --users 4 --devices 1000000 --host https://localhost:8443 --provider both
 
 Options stand among Locust's own (`locust -f locustfile.py --help`) and in its web form. Notifications are counted in bulk, so
 that tables, charts, CSV and HTML show every one of them; batches stand in a row of their own beside the total.
@@ -34,6 +34,7 @@ from loadtest.errors import LoadSettingsError
 from loadtest.index_range import IndexRange
 from loadtest.load_campaign import BatchSender, LoadCampaign
 from loadtest.load_outcome import LoadOutcome, unexpected_rejections
+from loadtest.load_population import PROVIDERS
 from loadtest.load_settings import (
     BATCH_SIZE_DEFAULT,
     DEVICES_DEFAULT,
@@ -49,6 +50,8 @@ from loadtest.tally import final_latency_ms
 from loadtest.worker_shares import Master, Worker
 from sender.delivery import Counts
 from sender.errors import SenderConfigurationError
+from simulator.devices.fates import Provider
+from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 EXIT_INCOMPLETE = 1
 EXIT_BAD_OPTIONS = 2
@@ -86,11 +89,15 @@ class _Joined(Action):
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
     """Our options among Locust's. Each can be set in the environment as well, see the help."""
-    group = parser.add_argument_group("APNs load (pushrig)")
+    group = parser.add_argument_group("push load (pushrig)")
     count = _number(int, 1, math.inf, "a whole number from 1 upwards")
     index = _number(int, 0, math.inf, "a whole number from 0 upwards")
     rate = _number(float, 0, math.inf, "a number from 0 (no limit) upwards")
     add = group.add_argument
+    share = _number(float, 0, math.nextafter(1, 2), "a share from 0 to 1")
+    add(
+        "--provider", default="apns", choices=tuple(PROVIDERS), help="Whose devices: of apns, of fcm, or of both mixed."
+    )
     add("--devices", type=count, default=DEVICES_DEFAULT, help="Devices of the population, each sent to once.")
     add("--seed", type=index, default=SEED_DEFAULT, help="Names the population: the same seed, the same tokens.")
     add("--start-index", type=index, default=0, help="Index of the first device.")
@@ -109,6 +116,8 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         metavar="NAME=SHARE",
         help="Share (0 to 1) of devices with a fate, such as unregistered=0.02; repeatable, or a list with commas.",
     )
+    add("--fcm-share", type=share, default=FCM_SHARE_DEFAULT, help="With both providers: share of devices of FCM.")
+    add("--ios", type=share, default=0.0, metavar="SHARE", help="Share of FCM registrations on an APNs token.")
     add("--batch-size", type=count, default=BATCH_SIZE_DEFAULT, help="Notifications that a user takes on at once.")
     add("--connections-per-user", type=count, default=1, help="HTTP/2 connections that each user keeps.")
     add(
@@ -117,10 +126,18 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         default=0.0,
         help="Notifications a second, all users together; 0 for as fast as they are answered.",
     )
-    add("--payload", default="", metavar="FILE", help="JSON payload, {{name}} and {{country}} stand for attributes.")
+    add("--payload", default="", metavar="FILE", help="APNs: JSON payload; {{name}}, {{country}} stand for attributes.")
+    add("--message", default="", metavar="FILE", help="FCM: JSON message without a target; attributes likewise.")
     add("--key-file", default="", env_var="APNS_KEY_FILE", metavar="FILE", help="Private key of the provider token.")
     add("--key-id", default="", env_var="APNS_KEY_ID", help="Key id of the provider token.")
     add("--team-id", default="", env_var="APNS_TEAM_ID", help="Team id of the provider token.")
+    add(
+        "--service-account",
+        default="",
+        env_var="GOOGLE_APPLICATION_CREDENTIALS",
+        metavar="FILE",
+        help="Key file of the service account that sends over FCM.",
+    )
     parser.add_argument(
         "--result-file",
         default="",
@@ -257,8 +274,12 @@ listen(events.test_start, LOAD.on_test_start)
 listen(events.quitting, LOAD.on_quitting)
 
 
-class ApnsUser(User):
-    """Sends batch after batch over connections of its own, until all devices were sent to."""
+class PushUser(User):
+    """Sends batch after batch over connections of its own, until all devices were sent to.
+
+    A user sends over every provider that takes part, each over connections of its own: so a worker needs no particular mix of
+    users to send its share of the devices.
+    """
 
     wait_time = constant(0)
 
@@ -275,7 +296,7 @@ class ApnsUser(User):
         if self._sender is not None:
             self._sender.close()
 
-    @tag("apns", "batch")
+    @tag("batch")
     @task
     def send_batch(self) -> None:
         """One batch, until each of its notifications has a final result."""
@@ -287,17 +308,22 @@ class ApnsUser(User):
         try:
             result = sender.send(indices)
             stopped = result.stopped
-            record_batch(self.environment.stats, round(result.elapsed_s * 1000), result.incomplete, campaign.now())
+            method = "+".join(side.provider.name for side in campaign.sides)
+            record_batch(
+                self.environment.stats, method, round(result.elapsed_s * 1000), result.incomplete, campaign.now()
+            )
         finally:
             campaign.end_batch(stopped)
             if campaign.finished:
                 LOAD.end()
 
-    def _count(self, counts: Counts, given_up: Counter[str]) -> None:
+    def _count(self, provider: Provider, counts: Counts, given_up: Counter[str]) -> None:
         campaign = self._campaign
         assert campaign is not None
         campaign.tally.count(counts, given_up)
         failures = counts.rejected + given_up
         settled = counts.accepted + failures.total()
         if settled:
-            record_notifications(self.environment.stats, settled, failures, final_latency_ms(counts), campaign.now())
+            record_notifications(
+                self.environment.stats, provider.name, settled, failures, final_latency_ms(counts), campaign.now()
+            )

@@ -39,6 +39,7 @@ from simulator.apns.request import is_uuid
 from simulator.assembly import make_rig
 from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment, Population, unseal
+from simulator.journal import Row
 from simulator.rig import Rig
 from simulator.settings import ServeSettings
 from wire.client import ClientConnection
@@ -164,7 +165,20 @@ def _server_steps(ends: Ends, tls: dict[str, float]) -> list[Step]:
     opened = [device for device in devices if device is not None]
     ids = [request.varying[1] or b"" for request in requests]
     bodies = [request.body for request in requests]
-    row = (0, "apns", Environment.PRODUCTION, 200, None, tokens[0], ids[0], requests[0].head, bodies[0], 1, 1)
+    row: Row = (
+        0,
+        "apns",
+        Environment.PRODUCTION,
+        200,
+        None,
+        tokens[0],
+        ids[0],
+        requests[0].head,
+        bodies[0],
+        1,
+        1,
+        None,
+    )
     append = rig.journal.append
     return [
         Step("server", 0, "TLS: open the requests", tls["requests opened"]),
@@ -176,7 +190,7 @@ def _server_steps(ends: Ends, tls: dict[str, float]) -> list[Step]:
         Step("server", 2, "the payload is a JSON object", _each(is_json_object, bodies)),
         Step("server", 2, "the apns-id is a UUID", _each(is_uuid, ids)),
         Step("server", 1, "ledger", _each(lambda device: rig.ledger.accept(device.seed, device.index), opened)),
-        Step("server", 1, "journal", _each(lambda _: append((*row[:5], row[5], row[6], row[7], row[8], 1, 1)), bodies)),
+        Step("server", 1, "journal", _each(lambda _: append((*row[:5], row[5], row[6], row[7], row[8], 1, 1, None)), bodies)),
         Step("server", 1, "wire: ServerConnection.answer", _answer_alone(ends)),
         Step("server", 0, "join what is to be written", whole["server join"]),
         Step("server", 0, "TLS: seal the answers", tls["answers sealed"]),

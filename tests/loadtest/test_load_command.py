@@ -54,6 +54,21 @@ def test_every_device_is_accounted_for(tmp_path: Path) -> None:
     assert "Unregistered" in (tmp_path / "run.html").read_text()
 
 
+def test_every_device_of_both_providers_is_accounted_for_also_those_that_no_ledger_can_know() -> None:
+    done = load(
+        "--provider", "both", "--devices", "10000", "--seed", "6", "--ios", "0.2", "--fate", "unregistered=0.02",
+        "--fate", "invalid-shape=0.02", "--fate", "expired=0.02", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["locust_requests"] == 10_000 == report["sent"]
+    assert set(report["rejected"]) == {"Unregistered", "ExpiredToken", "UNREGISTERED", "INVALID_ARGUMENT"}
+    ledger = report["ledger"]
+    assert ledger["never"] == report["rejected"]["INVALID_ARGUMENT"]
+    assert ledger["accepted_once"] == report["accepted"]
+    assert (report["limits"], report["failures"]) == ("off", [])
+
+
 def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None:
     with RigProcess() as rig:
         running = rig.running
@@ -79,6 +94,7 @@ def test_the_table_says_what_the_json_says() -> None:
     assert done.returncode == 0, done.stderr
     assert "ledger: accepted once" in done.stdout
     assert "bottleneck" in done.stdout
+    assert "rates of the providers (--limits)" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -94,6 +110,10 @@ def test_the_table_says_what_the_json_says() -> None:
         (("--start-index", "-1"), 2, "--start-index: must be from 0"),
         (("--topic", "two words"), 2, "--topic: topic must be a bundle id"),
         (("--fate", "gone=0.1"), 2, "--fate: 'gone=0.1': no fate is called 'gone'"),
+        (("--message", "/no/such"), 2, "--message: cannot read /no/such"),
+        (("--provider", "gcm"), 2, "--provider"),
+        (("--provider", "fcm", "--fate", "expired=0.1"), 2, "--fate: tokens of fcm know no fate expired"),
+        (("--provider", "both", "--fcm-share", "2"), 2, "--fcm-share: must be a share from 0 to 1"),
         (("--payload", "/no/such"), 2, "--payload: cannot read /no/such"),
         (("--html", "/no/such/run.html"), 2, "--html: there is no directory /no/such"),
         (("--csv", "/no/such/run"), 2, "--csv: there is no directory /no/such"),

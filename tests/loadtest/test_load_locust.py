@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.control_client import ControlClient, PopulationLedger
-from loadtest.rig_process import RigProcess
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -24,7 +24,7 @@ FATES = ("--fate", "unregistered=0.05", "--fate", "wrong-topic=0.01")
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[RigProcess]:
-    with RigProcess() as started:
+    with RigProcess(WITHOUT_LIMITS) as started:
         yield started
 
 
@@ -40,6 +40,7 @@ def environment(rig: RigProcess) -> dict[str, str]:
         "APNS_KEY_FILE": running.key_file,
         "APNS_KEY_ID": running.key_id,
         "APNS_TEAM_ID": running.team_id,
+        "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
         "SSL_CERT_FILE": running.ca_file,
     }
 
@@ -93,6 +94,42 @@ def test_its_tables_csv_and_html_count_every_notification(
     assert failures == found.answers_by_reason
     assert '"num_requests": 20000' in html.read_text()
     assert "Unregistered" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("provider", ["fcm", "both"])
+def test_registrations_of_fcm_are_counted_like_tokens_of_apns(
+    rig: RigProcess, control: ControlClient, tmp_path: Path, provider: str
+) -> None:
+    seed = {"fcm": 111, "both": 112}[provider]
+    control.declare(seed, 10_000)
+    prefix = tmp_path / "run"
+    done = locust(
+        rig, "--provider", provider, "--users", "3", "--spawn-rate", "3", "--devices", "10000", "--seed", str(seed),
+        "--ios", "0.2", "--fate", "unregistered=0.05", "--fate", "other-sender=0.02", "--csv", str(prefix),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, seed)
+    assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (10_000, 0, 0)
+    with Path(f"{prefix}_stats.csv").open(newline="") as lines:
+        counts = {(row["Type"], row["Name"]): int(row["Request Count"]) for row in csv.DictReader(lines)}
+    assert counts["", "Aggregated"] == 10_000
+    by_provider = {method: count for (method, name), count in counts.items() if name == "notification"}
+    assert set(by_provider) == ({"FCM"} if provider == "fcm" else {"APNS", "FCM"})
+    assert sum(by_provider.values()) == 10_000
+    assert set(found.answers_by_reason) >= {"UNREGISTERED", "SENDER_ID_MISMATCH"}
+
+
+def test_workers_share_a_mixture_of_both_providers(rig: RigProcess, control: ControlClient) -> None:
+    control.declare(113, 6_000)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    done = locust(
+        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "2",
+        "--spawn-rate", "2", "--provider", "both", "--devices", "6000", "--seed", "113",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, 113)
+    assert (found.accepted_once, found.accepted_more, found.never) == (6_000, 0, 0)
 
 
 def test_rejections_that_no_fate_explains_make_the_exit_code_1(rig: RigProcess) -> None:
@@ -194,6 +231,7 @@ def _fetch(url: str, body: bytes | None = None) -> bytes:
         (("--devices", "0"), "argument --devices: must be a whole number from 1 upwards, not '0'"),
         (("--devices", "x"), "argument --devices: must be a whole number"),
         (("--notifications-rate", "nan"), "argument --notifications-rate: must be a number from 0"),
+        (("--fcm-share", "2"), "argument --fcm-share: must be a share from 0 to 1, not '2'"),
         (("--fate", "gone=0.1"), "--fate: 'gone=0.1': no fate is called 'gone'"),
         (("--host", "localhost"), "--host: the endpoint 'localhost' must be https://HOST[:PORT]"),
         (("--payload", "/no/such"), "--payload: cannot read /no/such"),

@@ -31,19 +31,27 @@ def ledger(**changed: object) -> PopulationLedger:
     return msgspec.structs.replace(valid, **changed)
 
 
-def report(outcome: LoadOutcome, ledger: PopulationLedger | None) -> LoadReport:
+def report(outcome: LoadOutcome, ledger: PopulationLedger | None, outside_ledger: int = 0) -> LoadReport:
     return make_report(
         outcome,
         seed=1,
         endpoint="https://localhost:8443",
         users=4,
         fates=parse_fates(["unregistered=0.02"]),
+        outside_ledger=outside_ledger,
+        limits="off",
         paced=False,
         ledger=ledger,
         simulator=UNKNOWN,
         simulator_cpu_s=None,
         load=UNKNOWN,
     )
+
+
+def test_devices_that_no_ledger_can_know_are_missed_by_none() -> None:
+    without = msgspec.structs.replace(ledger(), rejected=0, never=2)
+    assert report(outcome(), without, outside_ledger=2).failures == []
+    assert len(report(outcome(), without).failures) == 2
 
 
 def test_a_run_in_which_all_adds_up_has_no_failures() -> None:

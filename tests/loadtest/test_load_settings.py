@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from loadtest.errors import LoadSettingsError
 from loadtest.load_settings import LoadSettings, Options, settings_of
-from simulator.devices.token_space import Environment, Fate
+from simulator.devices.fates import Fate, Provider
+from simulator.devices.token_space import Environment, Population
+from tests.sender.test_service_account_file import written
 
 HOST = "https://localhost:8443"
 
@@ -29,6 +31,7 @@ def settings(
     key: Path, host: str | None = HOST, environ: dict[str, str] | None = None, **changed: object
 ) -> LoadSettings:
     valid: dict[str, object] = {
+        "provider": "apns",
         "devices": 1_000,
         "seed": 7,
         "topic": "com.example.app",
@@ -38,7 +41,11 @@ def settings(
         "batch_size": 100,
         "connections_per_user": 2,
         "notifications_rate": 50.0,
+        "fcm_share": 0.5,
+        "ios": 0.0,
         "payload": "",
+        "message": "",
+        "service_account": "",
         "key_file": str(key),
         "key_id": "ABCDEFGHIJ",
         "team_id": "0123456789",
@@ -51,8 +58,19 @@ def test_a_valid_set(key_file: Path) -> None:
     made = settings(key_file)
     assert (made.devices, made.start_index, made.population.count) == (1_000, 500, 1_500)
     assert made.population.fates == ((Fate.UNREGISTERED, 0.02), (Fate.WRONG_TOPIC, 0.005))
-    assert made.population.environment is Environment.PRODUCTION
+    assert isinstance(made.population, Population) and made.population.environment is Environment.PRODUCTION
+    assert made.apns is not None and made.fcm is None
     assert made.endpoint.port == 8443
+
+
+def test_each_provider_brings_what_it_needs_and_its_devices(key_file: Path, tmp_path: Path) -> None:
+    account = str(written(tmp_path))
+    fcm = settings(key_file, provider="fcm", fate="stale=0.5", service_account=account, key_file="", key_id="")
+    assert fcm.apns is None and fcm.fcm is not None and fcm.fcm.account.project_id == "shop-1"
+    assert set(fcm.population.providers(0, 50)) == {Provider.FCM}
+    both = settings(key_file, provider="both", service_account=account, fcm_share="0.5")
+    assert both.apns is not None and both.fcm is not None
+    assert set(both.population.providers(0, 50)) == set(Provider)
 
 
 def test_numbers_from_the_web_form_may_be_text(key_file: Path) -> None:
@@ -80,6 +98,14 @@ def test_the_endpoint_may_come_from_the_environment(key_file: Path) -> None:
         ({"notifications_rate": -1.0}, "--notifications-rate: must be a number from 0"),
         ({"notifications_rate": float("nan")}, "--notifications-rate: must be a number from 0"),
         ({"payload": "/no/such/file"}, "--payload: cannot read /no/such/file"),
+        ({"message": "/no/such/file", "provider": "fcm", "fate": ""}, "--message: cannot read /no/such/file"),
+        ({"provider": "gcm"}, "--provider: must be one of apns, fcm, both"),
+        ({"provider": "fcm", "fate": ""}, "--service-account: is missing; set GOOGLE_APPLICATION_CREDENTIALS"),
+        ({"provider": "fcm", "fate": "", "service_account": "/no/such"}, "--service-account: cannot read"),
+        ({"provider": "fcm"}, "--fate: tokens of fcm know no fate wrong-topic"),
+        ({"provider": "both", "seed": 2**32}, "--seed: must be from 0 to 4294967295"),
+        ({"provider": "both", "fcm_share": 1.5}, "--fcm-share: must be a share from 0 to 1"),
+        ({"provider": "fcm", "fate": "", "ios": "all"}, "--ios: must be a share from 0 to 1"),
         ({"key_file": ""}, "--key-file: is missing; set APNS_KEY_FILE"),
         ({"key_file": "/no/such/key"}, "cannot read the key file"),
         ({"key_id": ""}, "--key-id: is missing; set APNS_KEY_ID"),

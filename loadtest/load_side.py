@@ -1,0 +1,120 @@
+"""What one user of a load test sends over one provider: its notifications, its credential, connections of its own."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from loadtest.load_settings import ApnsSettings, FcmSettings, LoadSettings
+from loadtest.source import PopulationSource
+from sender.apns.messages import ApnsOptions
+from sender.apns.provider import ApnsProvider
+from sender.credential import Credential
+from sender.delivery import Counts, Delivery
+from sender.fcm.access_token import AccessTokenSource
+from sender.fcm.message_template import compile as compile_message
+from sender.fcm.messages import FcmOptions
+from sender.fcm.provider import FcmProvider
+from sender.gevent_shell import GeventRun
+from sender.pool import PoolOptions
+from sender.provider import Provider as SenderProvider
+from sender.store.records import Due
+from sender.template import Refusal
+from simulator.devices.fates import Provider
+
+STALL_TIMEOUT_S = 30.0
+
+_PAYLOAD_START = (
+    b'{"aps":{"alert":{"title":"Sale starts now","body":"20% off until Friday"},"sound":"default"},"device":'
+)
+_OWN_MESSAGE = compile_message(
+    b'{"notification":{"title":"Sale starts now","body":"20% off until Friday"},"data":{"campaign":"black-friday"}}'
+)
+
+
+class SideSettings(NamedTuple):
+    """What all users share of one provider. `credential`: one for all connections of this process.
+
+    `personalised`: payloads are made of the attributes of devices.
+    """
+
+    provider: Provider
+    credential: Credential
+    personalised: bool
+
+
+def sides_of(settings: LoadSettings) -> list[SideSettings]:
+    """One for each provider that takes part. Raises LoadSettingsError for a credential that cannot be used."""
+    sides = []
+    if settings.apns is not None:
+        personalised = settings.apns.template is not None
+        sides.append(SideSettings(Provider.APNS, settings.apns.provider_token(), personalised))
+    if settings.fcm is not None:
+        credential = AccessTokenSource(settings.fcm.account)
+        sides.append(SideSettings(Provider.FCM, credential, settings.fcm.template is not None))
+    return sides
+
+
+class Side:
+    """One user's connections to one provider, kept from batch to batch. `run`, `source`: see `GeventRun`."""
+
+    def __init__(
+        self,
+        settings: LoadSettings,
+        side: SideSettings,
+        campaign_key: int,
+        make_run: Callable[[Delivery, PopulationSource, PoolOptions, Callable[[], float]], GeventRun],
+    ) -> None:
+        draw = random.Random(campaign_key).random
+        self.provider = side.provider
+        self.delivery = Delivery(_provider(settings, side.provider, campaign_key), side.credential, draw=draw)
+        self.source = PopulationSource(
+            settings.population,
+            stop=0,
+            provider=side.provider,
+            attributes=(_attributes_of_people(settings.population.seed) if side.personalised else _index_as_attributes),
+        )
+        pool = PoolOptions(connections=settings.connections_per_user, stall_timeout_s=STALL_TIMEOUT_S)
+        self.run = make_run(self.delivery, self.source, pool, draw)
+
+    def take_counts(self) -> tuple[Counts, Counter[str]] | None:
+        """What was counted since the last call, with what was given up by reason; None for nothing."""
+        counts, given_up = self.delivery.counts, self.source.given_up
+        if counts == Counts() and not given_up:
+            return None
+        self.delivery.counts, self.source.given_up = Counts(), Counter()
+        return counts, given_up
+
+
+def _provider(settings: LoadSettings, provider: Provider, campaign_key: int) -> SenderProvider:
+    if provider is Provider.APNS:
+        assert settings.apns is not None
+        return _apns(settings, settings.apns, campaign_key)
+    assert settings.fcm is not None
+    return _fcm(settings, settings.fcm, campaign_key)
+
+
+def _apns(settings: LoadSettings, apns: ApnsSettings, campaign_key: int) -> SenderProvider:
+    payload_of = _own_payload if apns.template is None else apns.template.payload_of
+    return ApnsProvider(ApnsOptions(settings.population.topic, settings.endpoint.authority), campaign_key, payload_of)
+
+
+def _fcm(settings: LoadSettings, fcm: FcmSettings, campaign_key: int) -> SenderProvider:
+    template = fcm.template or _OWN_MESSAGE
+    options = FcmOptions(fcm.account.project_id, settings.endpoint.authority)
+    return FcmProvider(options, template.bodies(campaign_key), personalised=bool(template.names))
+
+
+def _own_payload(due: Due) -> bytes | Refusal:
+    return _PAYLOAD_START + due[4] + b"}"
+
+
+def _index_as_attributes(index: int, person: int) -> bytes:
+    return b"%d" % index
+
+
+def _attributes_of_people(seed: int) -> Callable[[int, int], bytes]:
+    from loadtest.population import people_of
+
+    encoded = people_of(seed).encoded
+    return lambda index, person: encoded[person % len(encoded)]
