@@ -3,7 +3,7 @@
 APNs has no HTTP/1.1. Whoever asks for a path that is none of Google's, on a host that is nobody's, is told so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from math import inf
@@ -12,8 +12,11 @@ from typing import NamedTuple
 import h11
 
 from simulator.deadlines import Since
+from simulator.devices.fates import Provider
+from simulator.faulted_line import Timeline
 from simulator.faults.asked import asked_of_fcm
 from simulator.faults.fault import Stage
+from simulator.faults.line import USUAL_OPENING, Act, Ending, LoseAnswers
 from simulator.faults.outcome import NOTHING_YET, Silent
 from simulator.fcm.plane import is_googles
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
@@ -78,13 +81,64 @@ class Http1Session:
         self._request_since = Since(None, now_s)
         self._unread_since = Since(None, now_s)
         self._silent_since = Since(0, now_s)
-        self.closing = False
+        self._ended = False
+        self._time: Timeline | None = None  # made when the first fault acts on the connection
+        if parts.rig.faults.on_openings:
+            self._open_under_faults(now_s)
+
+    def _open_under_faults(self, now_s: float) -> None:
+        rig = self._parts.rig
+        provider = {HostOwner.GOOGLE: Provider.FCM, HostOwner.APPLE: Provider.APNS, None: None}[self._owner]
+        opening = rig.faults.opening_of(self._connection_id, provider, rig.clock.now_s(), http1=True)
+        if opening is USUAL_OPENING:
+            return
+        self._act(opening.acts, now_s)
+        if opening.idle_close is not None:
+            self._made_time().close_when_idle(opening.idle_close, now_s)
+
+    def _made_time(self) -> Timeline:
+        if self._time is None:
+            self._time = Timeline()
+        return self._time
+
+    def _act(self, acts: Iterable[Act], now_s: float) -> None:
+        """Do what faults want of the connection, as far as HTTP/1.1 knows it."""
+        for act in acts:
+            if isinstance(act, LoseAnswers):
+                self._out.clear()
+                if self._held is not None:
+                    self._held = self._held._replace(due_s=inf)
+            else:
+                self._made_time().take(act, STREAM_ID, now_s)
+
+    @property
+    def closing(self) -> bool:
+        return self._ended or self.ending is not None
+
+    @closing.setter
+    def closing(self, closing: bool) -> None:
+        self._ended = closing
+
+    @property
+    def ending(self) -> Ending | None:
+        return None if self._time is None else self._time.ending
+
+    @property
+    def stalled(self) -> bool:
+        return self._time is not None and self._time.stalled
 
     @property
     def next_due_s(self) -> float | None:
-        return None if self._held is None or self._held.due_s == inf else self._held.due_s
+        held_s = None if self._held is None or self._held.due_s == inf else self._held.due_s
+        time_s = None if self._time is None else self._time.next_due_s
+        if held_s is None or time_s is None:
+            return time_s if held_s is None else held_s
+        return min(held_s, time_s)
 
     def wake(self, now_s: float) -> None:
+        if self._time is not None:
+            for act, _ in self._time.due(now_s):
+                self._act((act,), now_s)
         held = self._held
         if held is None or held.due_s > now_s or self.closing:
             return
@@ -94,6 +148,8 @@ class Http1Session:
             self._go_on()
 
     def receive(self, data: bytes) -> None:
+        if self._time is not None:
+            self._time.heard = True
         if self.closing:
             return
         self._heard += 1
@@ -174,6 +230,7 @@ class Http1Session:
         elif outcome.answer is not None and outcome.reason is not None and asked.send:
             google.count_refusal(request, outcome.answer.status, outcome.reason, connection_id, now_s)
         outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome, asked)
+        self._act(outcome.acts, self._parts.monotonic_s())
         if outcome.answer is None or isinstance(outcome.manner, Silent):
             self._held = _Held(inf, _VERSION_NOT_SUPPORTED, without_body)
         elif outcome.delay_s > 0:
@@ -261,12 +318,16 @@ class Http1Session:
             self._out.append(data)
 
     def data_to_send(self) -> bytes:
+        if self.stalled:
+            return b""
         data = b"".join(self._out)
         self._out.clear()
         return data
 
     def tick(self, now_s: float, unread_bytes: int | None) -> bool:
         limits, reached = self._parts.limits, self._parts.rig.counters.limits_reached
+        if self.stalled:
+            return True  # what comes is not read, so that nothing of the client is late
         if self._unread_since.stuck_s(unread_bytes, now_s) >= limits.unread_timeout_s:
             reached["unread_timeout_s"] += 1
             return False

@@ -78,7 +78,7 @@ class _Expiry:
         if asked.connection not in self._told and len(self._told) >= CONNECTIONS_MAX:
             del self._told[next(iter(self._told))]
         number = self._told[asked.connection] = self._told.get(asked.connection, -1) + 1
-        if 0 < number <= self._fault.resets:
+        if asked.stream and 0 < number <= self._fault.resets:  # HTTP/1.1 has no streams
             return outcome._replace(answer=None, manner=Reset(_RESET_CODES[(number - 1) % len(_RESET_CODES)]))
         name = "ExpiredProviderToken" if asked.provider is Provider.APNS else "credential-expired"
         answer, reason = answer_named(name, asked)
