@@ -77,6 +77,11 @@ class GooglePlane:
             self.send(request.stream_id, self._block(answer), body)
         return True
 
+    @property
+    def alone(self) -> bool:
+        """Every request of this connection is Google's, whatever its path."""
+        return self._owner is HostOwner.GOOGLE
+
     def takes(self, request: Request) -> bool:
         """Whether a request is Google's to answer, which changes the connection when it is the first."""
         path = request.varying[0]
