@@ -33,6 +33,10 @@ STREAM_ID = 0
 VARYING = (b":path", b"apns-id")
 """The fields whose values requests have apart from their head, as over HTTP/2."""
 
+FIELDS_TOO_LARGE = 431
+FIELD_OVERHEAD = 32
+"""As HTTP/2 counts a field beside its name and value (RFC 9113, section 6.5.2), so that the limit is one."""
+
 REQUESTS_A_READ_MAX = 1_000  # pipelined; the connection is closed after them, and the client sends the rest again
 
 HELD_BYTES_MAX = 1_048_576
@@ -166,7 +170,11 @@ class Http1Session:
         try:
             self._read_events()
         except h11.RemoteProtocolError as error:
-            self._parts.rig.counters.protocol_errors += 1
+            counters = self._parts.rig.counters
+            if error.error_status_hint == FIELDS_TOO_LARGE:
+                counters.header_lists_refused += 1
+            else:
+                counters.protocol_errors += 1
             self._refuse(error.error_status_hint, str(error))
         self._parts.google.settle()
 
@@ -188,12 +196,21 @@ class Http1Session:
                 return
         self.closing = True
 
+    def _require_in_bounds(self, asked: h11.Request) -> None:
+        """h11 bounds only what is incomplete after a read, and takes any version. Raises its RemoteProtocolError."""
+        if not asked.http_version.startswith(b"1."):
+            raise h11.RemoteProtocolError("only versions 1.1 and 2 of HTTP are spoken here", error_status_hint=505)
+        list_bytes = len(asked.target) + sum(len(name) + len(value) + FIELD_OVERHEAD for name, value in asked.headers)
+        if list_bytes > self._parts.limits.header_list_bytes_max:
+            raise h11.RemoteProtocolError("the request header fields are too large", error_status_hint=FIELDS_TOO_LARGE)
+
     def _continue_if_waited_for(self) -> None:
         if self._h11.they_are_waiting_for_100_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Request):
+            self._require_in_bounds(event)
             self._request = event
         elif isinstance(event, h11.Data):
             self._body += event.data[: BODY_BYTES_KEPT_MAX - len(self._body)]

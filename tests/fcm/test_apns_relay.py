@@ -116,6 +116,14 @@ def test_apns_keeps_no_account_of_what_fcm_relays() -> None:
         ({"notification": None, "apns": {"payload": {"aps": {"alert": "Hello"}}}}, None),
         ({"notification": None, "apns": {"payload": {"aps": {"content-available": 1}}}}, None),
         ({"notification": None, "apns": {"payload": {"aps": {"badge": 1}}, "headers": {"apns-priority": "10"}}}, None),
+        (
+            {
+                "notification": None,
+                "apns": {"payload": {"aps": {"sound": "default"}}, "headers": {"apns-priority": "10"}},
+            },
+            None,
+        ),
+        ({"notification": None, "apns": {"payload": {"aps": 5}}}, None),
         # "Data-only messages may only use priority 5."
         ({"notification": None, "apns": {"headers": {"apns-priority": "10"}}}, "BadPriority"),
         ({"apns": {"headers": {"apns-push-type": "background"}}}, None),
