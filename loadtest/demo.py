@@ -15,17 +15,25 @@ import msgspec
 from loadtest.control_client import ControlClient, PopulationLedger
 from loadtest.population import rows
 from loadtest.process_figures import figures_of
-from loadtest.rig_process import RigProcess, RunningRig
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess, RunningRig
 from sender.apns.messages import ApnsOptions
 from sender.campaign import CampaignOptions, run_campaign
 from sender.campaign import Progress as CampaignProgress
-from sender.campaign_parts import ApnsPart
+from sender.campaign_parts import ApnsPart, FcmPart
 from sender.campaign_report import CampaignReport
 from sender.pool import Endpoint, PoolOptions
 from sender.store.device_store import DeviceStore
-from simulator.devices.token_space import Environment, Fate, Population, parse_fates, unseal
+from sender.store.records import Invalidated
+from sender.store.registration import APNS
+from simulator.devices.draws import Devices, parse_fates
+from simulator.devices.fates import Fate, Provider
+from simulator.devices.mixed_population import MixedPopulation
+from simulator.devices.registration_space import unseal_registration
+from simulator.devices.token_space import unseal
 
-FATES = ("unregistered=0.02", "wrong-topic=0.005", "expired=0.003", "wrong-environment=0.002")
+# 3 % of either provider's devices are dead: in four ways for APNs, in two for FCM.
+FATES = ("unregistered=0.02", "wrong-topic=0.005", "expired=0.003", "wrong-environment=0.002", "stale=0.01")
+IOS_SHARE = 0.2  # of FCM's registrations: they sit on an APNs token, and APNs judges
 
 PAYLOADS = (
     b"""{
@@ -36,6 +44,18 @@ PAYLOADS = (
     b"""{
   "aps": {"alert": {"title": "Last call, {{name|friend}}", "body": "The sale ends tonight"}, "sound": "default"},
   "campaign": "last-call"
+}""",
+)
+
+
+MESSAGES = (
+    b"""{
+  "notification": {"title": "Hello {{name|friend}}", "body": "20% off until Friday, also in {{country}}"},
+  "data": {"campaign": "black-friday"}
+}""",
+    b"""{
+  "notification": {"title": "Last call, {{name|friend}}", "body": "The sale ends tonight"},
+  "data": {"campaign": "last-call"}
 }""",
 )
 
@@ -53,6 +73,15 @@ class LedgerFigures(msgspec.Struct, frozen=True):
         return cls(view.accepted_once, view.accepted_more, view.rejected, view.never or 0)
 
 
+class ProviderFigures(msgspec.Struct, frozen=True):
+    """What the first campaign did over one provider."""
+
+    sent: int
+    accepted: int
+    rejected: dict[str, int]
+    latency_ms: dict[str, float]
+
+
 class SecondCampaign(msgspec.Struct, frozen=True):
     """The campaign after the pruning."""
 
@@ -65,9 +94,10 @@ class SecondCampaign(msgspec.Struct, frozen=True):
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one demo; those without a prefix are of the first campaign.
 
-    `elapsed_s`, `rate_per_s`: from the first claim in the store to the last result stored. `dead`: devices minted with a
-    fate other than active. `wrongly_invalidated`: invalidated although active. `peak_rss_mb`: the larger of the two
-    processes, 10**6 bytes. `failures`: what did not come out as it must; empty when all is well.
+    `providers`: by provider. `elapsed_s`, `rate_per_s`: from the first claim in the store to the last result stored. `dead`:
+    devices minted with a fate other than active. `wrongly_invalidated`: invalidated although active. `peak_rss_mb`: the
+    larger of the two processes, 10**6 bytes. `limits`: the providers' rates in the simulator. `failures`: what did not come
+    out as it must; empty when all is well.
     """
 
     devices: int
@@ -77,6 +107,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
     rejected: dict[str, int]
     retried: int
+    providers: dict[str, ProviderFigures]
     elapsed_s: float
     rate_per_s: float
     latency_ms: dict[str, float]
@@ -88,6 +119,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     bottleneck: str
     peak_rss_mb: float | None
     peak_rss_mb_by_process: dict[str, float | None]
+    limits: str
     failures: list[str]
 
 
@@ -113,11 +145,15 @@ class Stage:
 
 def run_demo(options: DemoOptions, stage: Stage, on_rig: Callable[[RunningRig], None] = lambda rig: None) -> DemoReport:
     """Mint, import, send, prune, send again. Raises LoadTestError or SenderError when a part cannot start."""
-    with RigProcess() as rig:
+    with RigProcess(WITHOUT_LIMITS) as rig:
         on_rig(rig.running)
         control = ControlClient(rig.running.control_url)
-        population = Population(
-            options.seed, options.devices, rig.running.topic, Environment.PRODUCTION, parse_fates(FATES)
+        population = MixedPopulation(
+            options.seed,
+            options.devices,
+            rig.running.topic,
+            fates=parse_fates(FATES, tuple(Provider)),
+            ios_share=IOS_SHARE,
         )
         control.declare(population.seed, population.count)
         store_file = options.folder / "devices.db"
@@ -145,6 +181,10 @@ def run_demo(options: DemoOptions, stage: Stage, on_rig: Callable[[RunningRig], 
             accepted=first.accepted,
             rejected=first.rejected,
             retried=first.retried,
+            providers={
+                name: ProviderFigures(each.sent, each.accepted, each.rejected, each.latency_ms)
+                for name, each in first.providers.items()
+            },
             elapsed_s=first.elapsed_s,
             rate_per_s=first.rate_per_s,
             latency_ms=first.latency_ms,
@@ -158,6 +198,7 @@ def run_demo(options: DemoOptions, stage: Stage, on_rig: Callable[[RunningRig], 
             bottleneck=bottleneck(cpu_s, first.elapsed_s),
             peak_rss_mb=max((value for value in rss_mb.values() if value is not None), default=None),
             peak_rss_mb_by_process=rss_mb,
+            limits="off",
             failures=[],
         )
         return msgspec.structs.replace(report, failures=failures(report, first, second))
@@ -199,7 +240,7 @@ def failures(report: DemoReport, first: CampaignReport, second: CampaignReport) 
     return [what for held, what in checks if not held]
 
 
-def _mint(population: Population, store_file: Path, stage: Stage) -> float:
+def _mint(population: Devices, store_file: Path, stage: Stage) -> float:
     stage.begin("minting devices and storing them", population.count)
     started_at_s = time.perf_counter()
     with DeviceStore.open(store_file, create=True) as store:
@@ -228,6 +269,7 @@ def _campaign(rig: RunningRig, options: DemoOptions, store_file: Path, number: i
                     key_id=rig.key_id,
                     team_id=rig.team_id,
                 ),
+                FcmPart(MESSAGES[number], endpoint, Path(rig.service_account_file)),
             ),
             ca_file=Path(rig.ca_file),
             pool=PoolOptions(connections=options.connections),
@@ -236,19 +278,25 @@ def _campaign(rig: RunningRig, options: DemoOptions, store_file: Path, number: i
     )
 
 
-def _ledger(control: ControlClient, population: Population) -> LedgerFigures:
+def _ledger(control: ControlClient, population: Devices) -> LedgerFigures:
     (view,) = control.ledger(seed=population.seed).populations
     return LedgerFigures.of(view)
 
 
-def _check_store(population: Population, store_file: Path) -> tuple[int, int]:
+def _check_store(population: Devices, store_file: Path) -> tuple[int, int]:
     """How many devices were minted dead, and how many active ones the store holds as invalidated."""
     fates = population.fate_counts()
     dead = population.count - fates[Fate.ACTIVE]
     with DeviceStore.open(store_file) as store:
-        opened = (unseal(device.token.encode()) for device in store.invalidated())
-        wrongly = sum(sealed is None or sealed.fate is Fate.ACTIVE for sealed in opened)
+        wrongly = sum(_fate_of(device) in (None, Fate.ACTIVE) for device in store.invalidated())
     return dead, wrongly
+
+
+def _fate_of(device: Invalidated) -> Fate | None:
+    """The fate that a token was minted with; None for a token that is none of ours."""
+    token = device.token.encode()
+    sealed = unseal(token) if device.provider == APNS else unseal_registration(token)
+    return None if sealed is None else sealed.fate
 
 
 def _cpu(rig: RigProcess) -> dict[str, float | None]:

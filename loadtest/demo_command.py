@@ -18,20 +18,21 @@ def demo(
         int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="How many synthetic devices.")
     ] = 100_000,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the devices: same seed, same tokens.")
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the devices: same seed, same tokens.")
     ] = 1,
     connections: Annotated[
-        int, typer.Option("--connections", min=1, max=64, help="HTTP/2 connections of the sender.")
+        int, typer.Option("--connections", min=1, max=64, help="HTTP/2 connections of the sender to each provider.")
     ] = 4,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON on stdout, and no progress.")
     ] = False,
 ) -> None:
-    """Watch a campaign leave a device store, be judged by a simulated APNs, and prune the dead tokens.
+    """Watch a campaign leave a device store, be judged by a simulated APNs and FCM, and prune the dead tokens.
 
-    Starts a simulator, mints devices of which 3 % are dead in four ways, sends them a personalised notification over
+    Starts a simulator, mints devices of both providers of which 3 % are dead, sends them a personalised notification over
     HTTP/2 and TLS, prunes what the answers say, and sends a second campaign that meets no dead token any more. The
-    simulator's ledger then says of every device what it got.
+    simulator's ledger then says of every device what it got. It runs with --limits off: Google's quota of 600,000 messages
+    a minute would set the pace.
 
     Examples:
 

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from loadtest.demo import DemoReport, Stage
+from loadtest.demo import DemoReport, ProviderFigures, Stage
 from loadtest.rig_process import RunningRig
+from sender.summary import PROVIDER_TITLES
 
 NEXT = """What to try next:
 
@@ -46,8 +47,11 @@ class DemoScreen(Stage):
             self._progress.update(self._task, completed=done)
 
     def show_rig(self, rig: RunningRig) -> None:
-        """Where the simulator is."""
-        self._progress.console.print(f"simulator: {rig.url}, control plane {rig.control_url}", markup=False)
+        """Where the simulator is, and how it runs."""
+        self._progress.console.print(
+            f"simulator: {rig.url}, control plane {rig.control_url}, without the providers' rates (--limits off)",
+            markup=False,
+        )
 
     def _finish(self) -> None:
         if self._task is not None:
@@ -85,16 +89,23 @@ def _table(title: str) -> Table:
 
 
 def _campaign_table(report: DemoReport) -> Table:
-    table = _table("First campaign")
-    table.add_row("sent", f"{report.sent:,}")
-    table.add_row("accepted", f"{report.accepted:,}")
-    for reason, count in report.rejected.items():
-        table.add_row(f"rejected: {reason}", f"{count:,}")
-    table.add_row("tokens invalidated", f"{report.invalidated:,}")
-    table.add_row("seconds, store and feedback included", f"{report.elapsed_s:,.2f}")
-    table.add_row("notifications per second", f"{report.rate_per_s:,.0f}")
-    for name, value in report.latency_ms.items():
-        table.add_row(f"answer time {name}", f"{value:,.0f} ms")
+    table = Table(title="First campaign", title_justify="left", box=box.SIMPLE, title_style="bold")
+    table.add_column("", min_width=34)
+    sides: list[ProviderFigures | DemoReport] = [*report.providers.values(), report]
+    for name in (*(PROVIDER_TITLES[name] for name in report.providers), "in all"):
+        table.add_column(name, justify="right", min_width=9)
+    table.add_row("sent", *(f"{side.sent:,}" for side in sides))
+    table.add_row("accepted", *(f"{side.accepted:,}" for side in sides))
+    for reason in report.rejected:
+        counts = [side.rejected.get(reason) for side in sides]
+        table.add_row(f"rejected: {reason}", *("" if count is None else f"{count:,}" for count in counts))
+    for name in report.latency_ms:
+        times = [side.latency_ms.get(name) for side in sides]
+        table.add_row(f"answer time {name}", *("" if value is None else f"{value:,.0f} ms" for value in times))
+    blank = [""] * len(report.providers)
+    table.add_row("tokens invalidated", *blank, f"{report.invalidated:,}")
+    table.add_row("seconds, store and feedback included", *blank, f"{report.elapsed_s:,.2f}")
+    table.add_row("notifications per second", *blank, f"{report.rate_per_s:,.0f}")
     return table
 
 

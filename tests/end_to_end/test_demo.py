@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from loadtest.demo import DemoReport, LedgerFigures, SecondCampaign, bottleneck, failures
-from sender.campaign import CampaignReport
+from sender.campaign_report import CampaignReport
 
 DEMO_FIELDS = {
     "devices",
@@ -39,7 +39,12 @@ def test_the_demo_proves_itself_by_the_ledger() -> None:
     assert report["devices"] == report["sent"] == 5000
     assert report["ledger"] == {"accepted_once": 5000 - dead, "accepted_more": 0, "rejected": dead, "never": 0}
     assert 0 < dead == report["invalidated"] == sum(report["rejected"].values())
-    assert set(report["rejected"]) == {"Unregistered", "DeviceTokenNotForTopic", "ExpiredToken", "BadDeviceToken"}
+    reasons = {"Unregistered", "DeviceTokenNotForTopic", "ExpiredToken", "BadDeviceToken"}
+    assert set(report["rejected"]) == {*reasons, "UNREGISTERED"}
+    assert set(report["providers"]["apns"]["rejected"]) == reasons
+    assert set(report["providers"]["fcm"]["rejected"]) == {"UNREGISTERED"}
+    assert min(report["providers"][name]["accepted"] for name in ("apns", "fcm")) > 2_000
+    assert report["limits"] == "off"
     assert report["second_campaign"]["sent"] == 5000 - dead and report["second_campaign"]["rejected"] == 0
 
 
@@ -47,7 +52,8 @@ def test_the_demo_tells_a_person_what_happened_and_what_to_try_next() -> None:
     done = pushrig("demo", "--devices", "1000")
     assert done.returncode == 0, done.stderr
     assert "Every active device got each notification once" in done.stdout
-    for word in ("accepted once", "Unregistered", "pushrig serve", "pushrig load"):
+    assert "--limits off" in done.stderr
+    for word in ("APNs", "FCM", "accepted once", "Unregistered", "UNREGISTERED", "pushrig serve", "pushrig load"):
         assert word in done.stdout
 
 
@@ -63,7 +69,7 @@ def campaign_report(**changed: object) -> CampaignReport:
     fields: dict[str, object] = {
         "campaign": "x", "run": 1, "sent": 100, "accepted": 97, "rejected": {}, "retried": 0, "given_up": 0,
         "unprocessed": 0, "uncertain": 0, "invalidated": 3, "remaining": 0, "finished": True, "stopped": None,
-        "elapsed_s": 1.0, "rate_per_s": 100.0, "latency_ms": {}, "all_runs": {},
+        "elapsed_s": 1.0, "rate_per_s": 100.0, "latency_ms": {}, "all_runs": {}, "providers": {},
     }  # fmt: skip
     return CampaignReport(**{**fields, **changed})  # type: ignore[arg-type]
 
@@ -74,7 +80,7 @@ def demo_report(**changed: object) -> DemoReport:
         "devices": 100, "dead": 3, "minting_s": 1.0, "sent": 100, "accepted": 97, "rejected": {}, "retried": 0,
         "elapsed_s": 1.0, "rate_per_s": 1.0, "latency_ms": {}, "invalidated": 3, "wrongly_invalidated": 0,
         "ledger": LedgerFigures(97, 0, 3, 0), "second_campaign": second, "cpu_s": {}, "bottleneck": "neither",
-        "peak_rss_mb": 1.0, "peak_rss_mb_by_process": {}, "failures": [],
+        "peak_rss_mb": 1.0, "peak_rss_mb_by_process": {}, "failures": [], "providers": {}, "limits": "off",
     }  # fmt: skip
     return DemoReport(**{**fields, **changed})  # type: ignore[arg-type]
 
