@@ -1,5 +1,7 @@
 """Where connections come in: listening sockets, and what has been accepted and is not yet established.
 
+Where faults meet those who come, they do it here: before TLS, with another certificate, or behind a port that is closed.
+
 asyncio's own servers hide connections until their TLS handshake is over, so that nobody can bound those that never end. Here
 they are known: beyond a bound the one that has waited longest is cut, so that a client that is quick gets in all the same.
 """
@@ -8,17 +10,23 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 
 from simulator.counters import Counters
+from simulator.faults.line import USUAL_HANDSHAKE, Handshake
 from simulator.limits import Limits
 from simulator.observation_records import Accepted, HandshakeFailed
 from simulator.observations import Observations
+from simulator.provider_tls import ProviderTls
 
 CLOSE_TIMEOUT_S = 5.0
 ACCEPTS_A_TURN_MAX = 16  # of the event loop, so that a crowd at the door does not stop those inside
 FILE_DESCRIPTORS = "file_descriptors"  # the one limit that the system sets; counted under this name
 ACCEPT_RETRY_S = 0.1  # once no file descriptor is free
+HELLO_BYTES_MAX = 1 << 16  # read of a client that gets an alert in place of a handshake
+HANDSHAKE_FAILURE_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"  # fatal, handshake_failure (RFC 8446, section 6)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, and not a second to wait
 
 
 def listening_sockets(host: str, port: int, backlog: int) -> list[socket.socket]:
@@ -40,11 +48,16 @@ def listening_sockets(host: str, port: int, backlog: int) -> list[socket.socket]
     return sockets
 
 
+def _usual_meeting() -> Handshake:
+    return USUAL_HANDSHAKE
+
+
 class Door:
     """One port. `make_connection`: the protocol of a new connection. `open_count`: how many are established.
 
     `pending` are the connections accepted and not established, oldest first. `counters`: where limits reached are counted.
-    `observations`: where it is written down who came, and whose handshake failed.
+    `observations`: where it is written down who came, and whose handshake failed. `meet`: asked how the next client is met.
+    `wait`: such as `asyncio.sleep`.
     """
 
     def __init__(
@@ -56,9 +69,19 @@ class Door:
         limits: Limits,
         counters: Counters,
         observations: Observations,
+        meet: Callable[[], Handshake] = _usual_meeting,
+        wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        *,
+        backlog: int = 1_024,
     ) -> None:
-        self.sockets = sockets
+        self.sockets = list(sockets)
         self.pending: dict[asyncio.Task[None], socket.socket] = {}
+        self.shut = False
+        self._held: set[asyncio.Task[None]] = set()  # of the pending, those that a fault keeps waiting
+        self._meet = meet
+        self._wait = wait
+        self._backlog = backlog
+        self._places = [(each.family, each.getsockname()) for each in sockets]
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds on to none
         self._tls = tls
         self._make_connection = make_connection
@@ -66,17 +89,69 @@ class Door:
         self._limits = limits
         self._counters = counters
         self._observations = observations
+        self._accepting: list[asyncio.Task[None]] = []
+        self._accept_all()
+
+    def _accept_all(self) -> None:
         loop = asyncio.get_running_loop()
-        self._accepting = [loop.create_task(self._accept(each)) for each in sockets]
+        self._accepting = [loop.create_task(self._accept(each)) for each in self.sockets]
 
     def close(self) -> None:
         """Accept no more, and cut what is not established."""
         for task in self._accepting:
             task.cancel()
-        while self.pending:
-            self._cut_oldest()
+        self.cut_pending()
         for each in self.sockets:
             each.close()
+
+    def cut_pending(self) -> None:
+        """Cut what is not established."""
+        while self.pending:
+            self._cut_oldest()
+
+    def refuse(self) -> None:
+        """Have the system refuse connections from now on. The port stays ours: it is bound again, and not listened at."""
+        if self.shut:
+            return
+        self.shut = True
+        loop = asyncio.get_running_loop()
+        for task, each in zip(self._accepting, self.sockets, strict=True):
+            task.cancel()
+            loop.remove_reader(each.fileno())
+            each.close()
+        self._accepting, self.sockets = [], []
+        self._bind_again()
+
+    def accept_again(self) -> bool:
+        """Let connections in again; False: somebody else has taken the port meanwhile. To be tried again later then."""
+        if not self.shut:
+            return True
+        if not self._bind_again():
+            return False
+        for each in self.sockets:
+            each.listen(self._backlog)
+        self.shut = False
+        self._accept_all()
+        return True
+
+    def _bind_again(self) -> bool:
+        if self.sockets:
+            return True
+        bound: list[socket.socket] = []
+        try:
+            for family, place in self._places:
+                bound.append(socket.socket(family, socket.SOCK_STREAM))
+                bound[-1].setblocking(False)
+                bound[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    bound[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                bound[-1].bind(place)
+        except OSError:
+            for each in bound:
+                each.close()
+            return False
+        self.sockets = bound
+        return True
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -108,13 +183,14 @@ class Door:
         if len(self.pending) >= self._limits.handshakes_pending_max:
             self._counters.limits_reached["handshakes_pending_max"] += 1
             self._cut_oldest()
-        task = asyncio.get_running_loop().create_task(self._establish(accepted))
+        task = asyncio.get_running_loop().create_task(self._establish(accepted, self._meet()))
         self.pending[task] = accepted
         self._tasks.add(task)
         task.add_done_callback(self._established)
 
     def _established(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._held.discard(task)
         self.pending.pop(task, None)
 
     def _cut_oldest(self) -> None:
@@ -123,10 +199,17 @@ class Door:
         if oldest is not None:
             with contextlib.suppress(OSError):
                 self.pending.pop(oldest).shutdown(socket.SHUT_RDWR)
+            if oldest in self._held:
+                oldest.cancel()
 
-    async def _establish(self, accepted: socket.socket) -> None:
+    async def _establish(self, accepted: socket.socket, handshake: Handshake) -> None:
         loop, tls = asyncio.get_running_loop(), self._tls
         peer = peer_of(accepted) if self._observations.on else ""
+        if handshake is not USUAL_HANDSHAKE:
+            if not await self._let_on(accepted, handshake, peer):
+                return
+            if isinstance(tls, ProviderTls):
+                tls = tls.variant(handshake.certificate, alpn=handshake.alpn)
         try:
             await loop.connect_accepted_socket(
                 self._make_connection,
@@ -140,6 +223,40 @@ class Door:
             self._handshake_failed(peer, "it took too long")
         except OSError as error:  # TLS's errors among them; the TLS object has counted those
             self._handshake_failed(peer, _reason_of(error))
+
+    async def _let_on(self, accepted: socket.socket, handshake: Handshake, peer: str) -> bool:
+        """Do to a client what a fault does before TLS; False: that was the end of it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._held.add(task)
+        goes_on = False
+        try:
+            if handshake.delay_s:
+                await self._wait(handshake.delay_s)
+            goes_on = handshake.manner == "go-on"
+            match handshake.manner:
+                case "silent":
+                    await self._wait(handshake.silent_s)
+                case "reset":
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                case "alert":
+                    with contextlib.suppress(OSError):
+                        await self._send_alert(accepted)
+        finally:
+            self._held.discard(task)
+            if not goes_on:
+                accepted.close()
+                self._counters.handshake_failed()
+                self._handshake_failed(peer, f"a fault: {handshake.manner}")
+        return goes_on
+
+    async def _send_alert(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        # Unread bytes would turn the end into a reset, which may overtake the alert.
+        async with asyncio.timeout(self._limits.handshake_timeout_s):
+            await loop.sock_recv(accepted, HELLO_BYTES_MAX)
+        await loop.sock_sendall(accepted, HANDSHAKE_FAILURE_ALERT)
+        accepted.shutdown(socket.SHUT_WR)
 
     def _handshake_failed(self, peer: str, why: str) -> None:
         if self._observations.on:

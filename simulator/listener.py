@@ -1,10 +1,12 @@
 """The provider plane's sockets under asyncio: bytes of a read in, one write out. The sessions do the rest."""
 
 import asyncio
+import contextlib
 import gc
+import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
 from simulator.apns.answer import RandomIds
@@ -13,7 +15,10 @@ from simulator.apns.link import Link
 from simulator.connection_watch import ConnectionWatch, End
 from simulator.deadlines import Overdue
 from simulator.devices.token_space import Environment
-from simulator.door import CLOSE_TIMEOUT_S, Door, listening_sockets, peer_text
+from simulator.door import CLOSE_TIMEOUT_S, RESET_ON_CLOSE, Door, listening_sockets, peer_text
+from simulator.faults.engine import ActiveFault
+from simulator.faults.line import USUAL_HANDSHAKE, Ending, Handshake
+from simulator.faults.refuse import RefuseFault
 from simulator.fcm.service import FcmService
 from simulator.frame_watch import FrameWatch
 from simulator.host_owner import HostOwner, owner_of
@@ -59,6 +64,10 @@ class ProviderPlane:
         self._ticking: asyncio.TimerHandle | None = None
         self._to_look_at: list[ProviderConnection] = []
         self._delivering: asyncio.Handle | None = None
+        self._doors: list[Door] = []
+        self._refused_by: ActiveFault | None = None  # the fault that has the ports closed
+        self.wait: Callable[[float], Awaitable[object]] = asyncio.sleep  # of clients that a fault keeps waiting
+        rig.faults.changed = self._look_at_doors
 
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
@@ -80,29 +89,72 @@ class ProviderPlane:
             self.limits,
             self.rig.counters,
             self.rig.observations,
+            self._meet,
+            self.wait,
+            backlog=backlog,
         )
+        self._doors.append(door)
+        self._look_at_doors()
         if self._ticking is None:
             self._tick_later()
         return door, sockets[0].getsockname()[1]
+
+    def _meet(self) -> Handshake:
+        """How the next client is met that comes to a port."""
+        faults = self.rig.faults
+        faults.arrivals += 1
+        return faults.handshake_of(faults.arrivals, self.rig.clock.now_s()) if faults.on_arrivals else USUAL_HANDSHAKE
+
+    def _look_at_doors(self) -> None:
+        """Close or open the ports as faults want them now."""
+        refusing = self.rig.faults.refusing(self.rig.clock.now_s())
+        if refusing is None:
+            for door in self._doors:
+                door.accept_again()
+            self._refused_by = None
+            return
+        if refusing is self._refused_by:
+            return
+        self._refused_by = refusing
+        self.rig.faults.count_refusal(refusing)
+        fault = refusing.planned.fault
+        assert isinstance(fault, RefuseFault)
+        for door in self._doors:
+            door.refuse()
+            if fault.open_connections != "keep":
+                door.cut_pending()
+        if fault.open_connections != "keep":
+            for connection in list(self.open):
+                connection.end(Ending(fault.open_connections))
 
     def _tick_later(self) -> None:
         wait_s = TICK_SLICE_S if self._to_look_at else TICK_S
         self._ticking = asyncio.get_running_loop().call_later(wait_s, self._tick_and_go_on)
 
     def _tick_and_go_on(self) -> None:
+        if self._doors_matter:
+            self._look_at_doors()
         waiting = self._to_look_at or list(self.open)
         self._to_look_at = waiting[CONNECTIONS_A_TICK_MAX:]
         self._look_at(waiting[:CONNECTIONS_A_TICK_MAX])
         self._tick_later()
 
     def tick(self) -> None:
-        """Look at the deadlines of all connections."""
+        """Look at the deadlines of all connections, and at the ports."""
+        if self._doors_matter:
+            self._look_at_doors()
         self._look_at(list(self.open))
 
     def _look_at(self, connections: "Sequence[ProviderConnection]") -> None:
         now_s = self.monotonic_s()
         for connection in connections:
             connection.tick(now_s)
+
+    @property
+    def _doors_matter(self) -> bool:
+        return (
+            bool(self.rig.faults.on_arrivals) or self._refused_by is not None or any(each.shut for each in self._doors)
+        )
 
     def deliver_later(self) -> None:
         """Deliver what waits for the registrations of topics, a slice in each turn of the event loop."""
@@ -117,12 +169,17 @@ class ProviderPlane:
 
     def close_connections(self) -> None:
         """Say goodbye on every connection (GOAWAY with `Shutdown`) and close it."""
+        self.rig.faults.changed = _nothing
         if self._ticking is not None:
             self._ticking.cancel()
         if self._delivering is not None:
             self._delivering.cancel()
         for connection in list(self.open):
             connection.shut_down()
+
+
+def _nothing() -> None:
+    pass
 
 
 def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
@@ -150,6 +207,8 @@ class ProviderConnection(asyncio.Protocol):
         self._watch: ConnectionWatch | None = None  # looks on, where somebody asked for observations
         self._client_ended = False
         self._aborted = False
+        self._stalled = False  # a fault has nothing read from the client
+        self._half_closed_s: float | None = None  # since when nothing is written to it any more
         self._waking: asyncio.TimerHandle | None = None  # where the session waits for a time
         self._wakes_s = 0.0
 
@@ -223,7 +282,7 @@ class ProviderConnection(asyncio.Protocol):
 
     def _flush(self) -> None:
         session = self._session
-        if session is None:
+        if session is None or self._half_closed_s is not None:
             return
         assert self._transport is not None
         data = session.data_to_send()
@@ -233,9 +292,36 @@ class ProviderConnection(asyncio.Protocol):
                 self._watch.sent(data)
             self._transport.write(data)
         if session.closing:
-            self._transport.close()
-        elif session.next_due_s is not None:
+            self.end(session.ending or Ending.CLOSE)
+            return
+        if session.next_due_s is not None:
             self._wake_at(session.next_due_s)
+        if session.stalled is not self._stalled:
+            self._stalled = session.stalled
+            self._read_or_not(self._transport)
+
+    def end(self, how: Ending) -> None:
+        """End the connection, whatever is open on it."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if how is Ending.CLOSE:
+            transport.close()
+            return
+        raw: socket.socket = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # the client has gone
+            if how is Ending.HALF_CLOSE:
+                self._half_closed_s = self._shared.monotonic_s()
+                raw.shutdown(socket.SHUT_WR)
+                return
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._abort(transport)
+
+    def _read_or_not(self, transport: asyncio.Transport) -> None:
+        if self.reading_paused or self._stalled:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
 
     def _wake_at(self, due_s: float) -> None:
         """Have the session go on at a time, unless it is woken earlier anyway."""
@@ -260,12 +346,12 @@ class ProviderConnection(asyncio.Protocol):
         # A client that does not read is not read from either: its answers wait in a bounded buffer.
         if self._transport is not None:
             self.reading_paused = True
-            self._transport.pause_reading()
+            self._read_or_not(self._transport)
 
     def resume_writing(self) -> None:
         self.reading_paused = False
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+            self._read_or_not(self._transport)
 
     def tick(self, now_s: float) -> None:
         """Look at this connection's deadlines."""
@@ -278,11 +364,18 @@ class ProviderConnection(asyncio.Protocol):
             elif now_s - self._closing_s >= CLOSE_TIMEOUT_S:
                 self._abort(transport)
             return
+        if self._half_closed_s is not None:
+            if now_s - self._half_closed_s >= limits.unread_timeout_s:
+                self._abort(transport)
+            return
         if self._session is None:
             if now_s - self._opened_s >= limits.handshake_timeout_s:
                 self._shared.rig.counters.limits_reached[Overdue.GREETING.limit] += 1
                 transport.close()
             return
+        due_s = self._session.next_due_s
+        if due_s is not None and due_s <= now_s:
+            self._session.wake(now_s)
         unread_bytes = transport.get_write_buffer_size() if self.reading_paused else None
         if self._session.tick(now_s, unread_bytes):
             self._flush()

@@ -1,14 +1,19 @@
 """TLS of the provider plane: what it shows, what it asks of clients, and what it notes of a handshake."""
 
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from weakref import WeakKeyDictionary
 
-from simulator.credentials import read_pem
+from simulator.credentials import HOST_NAMES, read_pem
 from simulator.errors import CredentialsError
+from simulator.faults.line import CertificateKind
 from simulator.host_owner import HostOwner, owner_of
 from simulator.opening import alpn_offer
+
+WRONG_HOST_NAMES = ("wrong-host.example",)
 
 
 class ServerNames:
@@ -34,6 +39,27 @@ class ServerNames:
         return None if tls is None else self._names.get(tls)
 
 
+class ProviderTls(ssl.SSLContext):
+    """The provider plane's TLS, and how it is under faults of certificate or ALPN."""
+
+    _make: Callable[[CertificateKind, bool], ssl.SSLContext]
+    _variants: dict[tuple[CertificateKind, bool], ssl.SSLContext]
+
+    def varied_by(self, make: Callable[[CertificateKind, bool], ssl.SSLContext]) -> None:
+        """`make`: makes a variant when it is wanted first."""
+        self._make = make
+        self._variants = {}
+
+    def variant(self, certificate: CertificateKind, *, alpn: bool) -> ssl.SSLContext:
+        """The TLS that shows another certificate, or agrees on no protocol. Making one takes a few milliseconds."""
+        if certificate == "own" and alpn:
+            return self
+        known = self._variants.get((certificate, alpn))
+        if known is None:
+            known = self._variants[certificate, alpn] = self._make(certificate, alpn)
+        return known
+
+
 def server_tls_context(
     certificate_file: Path,
     key_file: Path,
@@ -41,7 +67,7 @@ def server_tls_context(
     *,
     server_names: ServerNames | None = None,
     handshake_failed: Callable[[], None] | None = None,
-) -> ssl.SSLContext:
+) -> ProviderTls:
     """Return the provider plane's TLS: 1.2 or later, ALPN by host (`opening`), a client certificate requested but not
     required (A1).
 
@@ -64,8 +90,14 @@ def server_tls_context(
         # Without this, OpenSSL asks for the password on the terminal, and a service would hang there.
         raise encrypted
 
-    def context_for(owner: HostOwner | None) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    def context_for(
+        owner: HostOwner | None,
+        certificate_file: Path = certificate_file,
+        key_file: Path = key_file,
+        *,
+        alpn: bool = True,
+    ) -> ProviderTls:
+        context = ProviderTls(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_OPTIONAL
         try:
@@ -80,20 +112,42 @@ def server_tls_context(
             context.load_verify_locations(client_ca_file)
         except ssl.SSLError as error:
             raise CredentialsError(client_ca_file, f"is damaged ({error.reason or error})", ca_remedy) from error
-        context.set_alpn_protocols(list(alpn_offer(owner)))
+        if alpn:
+            context.set_alpn_protocols(list(alpn_offer(owner)))
         if handshake_failed is not None:
             context.sslobject_class = _counted(handshake_failed)
         return context
 
-    context, of_apple = context_for(None), context_for(HostOwner.APPLE)
+    def by_host(make: Callable[[HostOwner | None], ProviderTls]) -> ProviderTls:
+        context, of_apple = make(None), make(HostOwner.APPLE)
 
-    def choose(tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, before: ssl.SSLContext) -> None:
-        if server_names is not None:
-            server_names.record(tls, server_name)
-        if owner_of(server_name) is HostOwner.APPLE:
-            tls.context = of_apple
+        def choose(tls: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, before: ssl.SSLContext) -> None:
+            if server_names is not None:
+                server_names.record(tls, server_name)
+            if owner_of(server_name) is HostOwner.APPLE:
+                tls.context = of_apple
 
-    context.sni_callback = choose
+        context.sni_callback = choose
+        return context
+
+    def make_variant(kind: CertificateKind, alpn: bool) -> ssl.SSLContext:
+        if kind == "own":
+            return by_host(lambda owner: context_for(owner, alpn=alpn))
+        # Here, since few simulators ever make one.
+        from simulator.certificates import VALIDITY, make_server_certificate
+
+        # Of a new authority each, whose key nobody keeps.
+        hosts = WRONG_HOST_NAMES if kind == "wrong-host" else HOST_NAMES
+        made_s = time.time() - (2 * VALIDITY.total_seconds() if kind == "expired" else 0.0)
+        issued = make_server_certificate(hosts, made_s)
+        with TemporaryDirectory(prefix="pushrig-") as folder:
+            wrong_file, wrong_key_file = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+            wrong_file.write_bytes(issued.certificate)
+            wrong_key_file.write_bytes(issued.private_key)
+            return by_host(lambda owner: context_for(owner, wrong_file, wrong_key_file, alpn=alpn))
+
+    context = by_host(context_for)
+    context.varied_by(make_variant)
     return context
 
 
