@@ -75,7 +75,7 @@ class Send:
     def request(self, head: Head | None = None) -> Request:
         body = self.body
         if body is None:
-            message = {**self.message, **({} if self.target is None else dict([self.target]))}
+            message = {**({} if self.target is None else dict([self.target])), **self.message}
             body = json.dumps({"message": message, **self.more}).encode()
         path = self.path + (f"?{self.query}" if self.query else "")
         return Request(STREAM_ID, head or self.head(), (path.encode(), None), body)
