@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 # Command, module, function; in the order in which the help lists them.
 COMMANDS = (
     ("serve", "simulator.serve_command", "serve"),
+    ("faults", "simulator.faults_command", "faults"),
     ("env", "simulator.env_command", "env"),
     ("provider-token", "sender.provider_token_command", "provider_token"),
     ("access-token", "simulator.access_token_command", "access_token"),

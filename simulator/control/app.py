@@ -16,6 +16,7 @@ from starlette.routing import Route
 from simulator.control import (
     clock_control,
     device_tokens,
+    faults,
     notifications,
     observing,
     populations,
@@ -72,6 +73,7 @@ def all_endpoints(*, bearer: bool) -> tuple[AnyEndpoint, ...]:
         *device_tokens.ENDPOINTS,
         *provider_control.ENDPOINTS,
         *clock_control.ENDPOINTS,
+        *faults.ENDPOINTS,
         *observing.ENDPOINTS,
         Endpoint(
             method="GET",

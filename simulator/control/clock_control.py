@@ -14,7 +14,16 @@ from simulator.control.slices import in_slices
 from simulator.rig import Rig
 
 Part = Literal[
-    "subscriptions", "journal", "ledger", "overlay", "clock", "counters", "provider-tokens", "rates", "service"
+    "subscriptions",
+    "journal",
+    "ledger",
+    "overlay",
+    "clock",
+    "counters",
+    "provider-tokens",
+    "rates",
+    "service",
+    "faults",
 ]
 
 
@@ -44,6 +53,7 @@ class ResetRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     recent notifications. `ledger`: counts, rounds and populations. `overlay`: states set by hand. `clock`: back to real time.
     `counters`: all but the open connections. `provider-tokens`: those seen so far, their age and order, and FCM's access
     tokens. `rates`: what was used of them. `service`: both providers in order, FCM's project as at the start.
+    `faults`: none is at work any more.
     """
 
     parts: list[Part] | None = None
@@ -122,6 +132,7 @@ async def _reset_clock(rig: Rig) -> None:
 
 async def _reset_counters(rig: Rig) -> None:
     rig.counters.reset()
+    rig.faults.played.clear()
 
 
 async def _reset_provider_tokens(rig: Rig) -> None:
@@ -137,6 +148,10 @@ async def _reset_service(rig: Rig) -> None:
     reset_providers(rig)
 
 
+async def _reset_faults(rig: Rig) -> None:
+    rig.faults.clear()
+
+
 _RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {
     # First, so that no message to a topic is delivered into what has just begun anew.
     "subscriptions": _reset_subscriptions,
@@ -148,6 +163,7 @@ _RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {
     "provider-tokens": _reset_provider_tokens,
     "rates": _reset_rates,
     "service": _reset_service,
+    "faults": _reset_faults,
 }
 
 

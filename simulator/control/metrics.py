@@ -69,6 +69,11 @@ class RigCollector(Collector):
         for limit in (*LIMITS, FILE_DESCRIPTORS):
             reached.add_metric([limit], counters.limits_reached[limit])
         yield reached
+        played = CounterMetricFamily("pushrig_faults_played", "Effects of faults at work, by name.", labels=["fault"])
+        for name, count in sorted(self._rig.faults.played.items()):
+            played.add_metric([name], count)
+        yield played
+        yield _gauge("faults_active", "Faults at work.", len(self._rig.faults))
         yield _gauge("journal_entries", "Notifications that the journal holds.", journal.held)
         yield _counter("journal_dropped", "Notifications that the journal had no room for.", journal.dropped)
         yield _gauge("ledger_pages", "Pages of the ledger in use, 64 KiB each.", ledger.pages_used)

@@ -24,7 +24,10 @@ BODY_PROBLEMS = (
 )
 _REF = "#/components/schemas/{name}"
 _PATH_VALUE = re.compile(r"{(\w+)}")
-_PATH_VALUES: dict[str, Json] = {"token": {"type": "string", "pattern": "^(([0-9A-Fa-f]{2})+|[A-Za-z0-9_:-]+)$"}}
+_PATH_VALUES: dict[str, Json] = {
+    "token": {"type": "string", "pattern": "^(([0-9A-Fa-f]{2})+|[A-Za-z0-9_:-]+)$"},
+    "fault": {"type": "integer", "minimum": 1},
+}
 
 
 def document(endpoints: Sequence[AnyEndpoint], *, bearer: bool) -> Json:

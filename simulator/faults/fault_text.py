@@ -49,6 +49,24 @@ def plan_fault(name: str, options: Mapping[str, object]) -> Planned:
     return _planned(name, options, from_text=False)
 
 
+def options_of(planned: Planned) -> dict[str, str | int | float | bool]:
+    """What would give the same fault again, but for the defaults of its match."""
+    options = {**msgspec.to_builtins(planned.fault), **msgspec.to_builtins(planned.match)}
+    if isinstance(planned.fault, RequestFault) and len(planned.fault.stages) > 1:
+        options[STAGE] = planned.stage.value
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def fault_line(planned: Planned) -> str:
+    """The same as the line that `read_fault` reads."""
+    pairs = [f"{name}={_as_text(value)}" for name, value in options_of(planned).items()]
+    return shlex.join([planned.fault.name, *pairs])
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _planned(name: str, options: Mapping[str, object], *, from_text: bool) -> Planned:
     form = FAULTS.get(name)
     if form is None:
@@ -71,7 +89,10 @@ def _planned(name: str, options: Mapping[str, object], *, from_text: bool) -> Pl
         provider = fault.provider.value
         if match.provider not in (None, provider):
             raise ValueError(f"{name}: this is {provider}'s, so provider={match.provider} fits nothing; leave it out")
-    return Planned(fault, match, stage)
+    planned = Planned(fault, match, stage)
+    if planned.contradiction is not None:
+        raise ValueError(planned.contradiction)
+    return planned
 
 
 def _convert(name: str, form: type[Part], options: Mapping[str, object], *, from_text: bool) -> Part:

@@ -25,9 +25,9 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     - `provider`: apns or fcm. `path`: what the request's path begins with. `topic`: `apns-topic`, or the topic of a message of
       FCM's. `fate`: the one that was minted into the token.
     - `share_of_tokens`: of all device tokens, drawn once for each. `share_of_requests`: drawn anew for each answer to a token.
-    - `from_connection`, `to_connection`: of the connections that came since the fault was added, first and last, from 1;
-      `every_connection`: of those each so manieth. The same of a connection's requests (`from_request`, …) and of a token's
-      answers that the fault sees (`from_answer`, …).
+    - `from_connection`, `to_connection`: the first and the last that it meets of the connections that came since the fault was
+      added, counted from 1; `every_connection`: only every nth from the first on. The same of a connection's requests
+      (`from_request`, …) and of a token's answers that the fault sees (`from_answer`, …).
     - `from_s`, `until_s`: seconds since the fault was added, by the simulator's clock; the latter no more.
     - `times_max`: how often the fault is played at most.
     - `seed`: what shares are drawn by. Faults with one seed draw alike; without it each draws for itself.

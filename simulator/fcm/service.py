@@ -125,7 +125,7 @@ class FcmService:
         return self._ids.for_android(now_s)
 
     def _refuse(self, request: Request, verdict: Verdict, connection_id: int, now_s: float) -> HttpAnswer:
-        refused, send, registration, _ = verdict
+        refused = verdict.fault
         assert refused is not None
         self._note_refusal(request, verdict, refused.cause.status, refused.cause.reason, connection_id, now_s)
         if refused.cause is Cause.BAD_GATEWAY:

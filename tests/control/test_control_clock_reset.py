@@ -52,6 +52,7 @@ def use_everything(control: ControlServer) -> None:
     control.call("POST", "/api/v1/ledger/rounds")
     control.call("PUT", "/api/v1/service", {"apns": "unavailable", "fcm": "bad-gateway"})
     control.call("PUT", "/api/v1/fcm", {"api_enabled": False, "apns_credential": "invalid"})
+    control.call("POST", "/api/v1/faults", {"fault": "silent-stream"})
     control.record(row())
 
     def use() -> None:
@@ -89,6 +90,7 @@ def used(control: ControlServer) -> set[str]:
         "rates": fcm.rates.project is not None and 0 < fcm.rates.project.left < fcm.rates.project.count_max,
         "service": settings == (False, "invalid")
         and get(control, "/api/v1/service") == {"apns": "unavailable", "fcm": "bad-gateway"},
+        "faults": len(get(control, "/api/v1/faults")["faults"]) == 1,
     }
     if not parts["subscriptions"]:
         assert not any(stats["fcm"].values())
@@ -100,7 +102,7 @@ def used(control: ControlServer) -> set[str]:
 
 
 ALL_PARTS = [
-    "subscriptions", "journal", "ledger", "overlay", "clock", "counters", "provider-tokens", "rates", "service",
+    "subscriptions", "journal", "ledger", "overlay", "clock", "counters", "provider-tokens", "rates", "service", "faults",
 ]  # fmt: skip
 
 

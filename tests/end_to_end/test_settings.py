@@ -121,6 +121,15 @@ SPOILED: list[tuple[str, object]] = [
     ("rates", "a\0b"),
     ("rates", "~no-such-user-here/x"),
     ("rates", "/nowhere/rates.toml"),
+    ("faults", "latency median_ms=5"),
+    ("faults", [5]),
+    ("faults", ["latancy median_ms=5"]),
+    ("faults", ["latency median_ms=fast"]),
+    ("faults_file", ""),
+    ("faults_file", 1),
+    ("scenario", ""),
+    ("scenario", 7),
+    ("observe", "yes"),
     ("stop_with_stdin", "yes"),
 ]
 
