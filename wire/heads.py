@@ -3,8 +3,8 @@
 The general way decodes a block field by field and checks each. Two memories make it short:
 
 - Layouts. When a block left the dynamic table as it was, the exact bytes around its varying values are kept. The next block
-  of that layout is read with a few comparisons. Layouts are forgotten whenever the table changes, since indices then mean
-  other fields.
+  of that layout is read with a few comparisons. A block in which nothing varies is kept whole. Layouts are forgotten
+  whenever the table changes, since indices then mean other fields.
 - Heads. Fields that have been found well formed are kept with their head. A block that brings them again, however coded, is
   decoded but not checked anew, and shares the head.
 """
@@ -18,7 +18,7 @@ from wire.fields import content_length, trailers_fault
 from wire.hpack import ENTRY_OVERHEAD_BYTES, Decoder, HeaderListTooLarge, HpackError, Span
 from wire.request import Fields, Head
 
-LAYOUTS_MAX = 256  # of all lengths, per connection; at the bound all are forgotten and learnt anew
+LAYOUTS_MAX = 256  # of all lengths and whole blocks, per connection; at the bound all are forgotten and learnt anew
 LAYOUTS_OF_ONE_LENGTH_MAX = 16  # they are tried one after the other; at the bound the oldest goes
 LAYOUT_BYTES_MAX = 4_096  # longer blocks are read generally every time
 HEADS_MAX = 64  # per connection; at the bound all are forgotten
@@ -68,6 +68,7 @@ class HeadReader:
         self._fast = fast
         self._layouts: dict[int, list[_Layout]] = {}
         self._layout_count = 0
+        self._whole: dict[bytes, tuple[Head, Varying]] = {}  # blocks in which nothing varies
         self._heads: dict[Fields, Head] = {}
 
     def limit_table(self, table_bytes_max: int) -> None:
@@ -95,7 +96,8 @@ class HeadReader:
                 ):
                     break  # maybe a faulty value (see `fields.value_fault`): the general way names the fault
                 return head, (first, second if c < d else None)
-        return self._read_generally(block)
+        known = self._whole.get(block)
+        return known if known is not None else self._read_generally(block)
 
     @staticmethod
     def _decode_values(coded: int, first: bytes, second: bytes) -> tuple[bytes, bytes]:
@@ -124,6 +126,7 @@ class HeadReader:
 
     def _forget_layouts(self) -> None:
         self._layouts.clear()
+        self._whole.clear()
         self._layout_count = 0
 
     def _read_generally(self, block: bytes) -> tuple[Head, Varying]:
@@ -149,7 +152,7 @@ class HeadReader:
                 head = Head(fields, None, length)
                 self._keep(head)
         if self._fast and not decoder.changed:
-            self._learn(block, head)
+            self._learn(block, head, varying)
         return head, varying
 
     def _keep(self, head: Head) -> None:
@@ -172,11 +175,19 @@ class HeadReader:
                 fields[at] = (name, b"")
         return tuple(fields), (first, second)
 
-    def _learn(self, block: bytes, head: Head) -> None:
+    def _learn(self, block: bytes, head: Head, varying: Varying) -> None:
         spans = self.decoder.spans
+        if len(block) > LAYOUT_BYTES_MAX:
+            return
+        if not spans:
+            if self._layout_count >= LAYOUTS_MAX:
+                self._forget_layouts()
+            self._whole[block] = head, varying
+            self._layout_count += 1
+            return
         # Exactly the varying names, once each, in their order, as literals: anything else is read generally every time.
         names = tuple(span.name for span in spans)
-        if len(block) > LAYOUT_BYTES_MAX or names not in (self.varying, self.varying[:1]):
+        if names not in (self.varying, self.varying[:1]):
             return
         if sum(name in self.varying for name, _ in head.fields) != len(spans):
             return

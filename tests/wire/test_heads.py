@@ -30,7 +30,7 @@ def _reader(*, fast: bool = True, list_bytes_max: int = 65_536) -> HeadReader:
 
 
 def _layouts(reader: HeadReader) -> int:
-    assert reader._layout_count == sum(map(len, reader._layouts.values()))
+    assert reader._layout_count == sum(map(len, reader._layouts.values())) + len(reader._whole)
     return reader._layout_count
 
 
@@ -82,7 +82,7 @@ def test_remembering_changes_nothing_that_is_said(blocks: list[bytes]) -> None:
                 fast.read(block)
             return
         assert _said(fast.read(block)) == expected
-        assert not general._layouts
+        assert not general._layouts and not general._whole
         assert not general._heads
 
 
@@ -113,6 +113,47 @@ def test_the_second_block_of_a_layout_is_read_without_decoding(coded: bool) -> N
     assert first is second
     assert varying == (REQUEST[3][1], REQUEST[5][1])
     assert varying_then == (REQUEST[3][1][::-1], REQUEST[5][1])
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_the_second_time_a_block_in_which_nothing_varies_is_read_without_decoding(indexed: bool) -> None:
+    reader, encoder = _reader(), Encoder()
+    # Without a varying name, or with one that is an index.
+    fields = (
+        (*PREFIX, (b":path", b"/v1/projects/p/messages:send"), TOPIC) if indexed else (*PREFIX, (b":path", b"/"), TOPIC)
+    )
+    for _ in range(2):
+        block = encoder.encode(fields)
+        head, varying = reader.read(block)
+    assert _layouts(reader) == 1 and varying == (fields[3][1], None)
+    reader.decoder.decode = None  # type: ignore[assignment,method-assign]  # a call would fail
+    again, varying_then = reader.read(bytes(bytearray(block)))
+    assert again is head and varying_then == varying
+
+
+def test_whole_blocks_are_forgotten_when_the_table_changes() -> None:
+    reader, encoder = _reader(), Encoder()
+    for _ in range(2):
+        block = encoder.encode((*PREFIX, (b":path", b"/"), TOPIC))
+        reader.read(block)
+    other = (b"apns-topic", b"com.example.else")
+    reader.read(encoder.encode((*PREFIX, (b":path", b"/"), other)))
+    assert _layouts(reader) == 0
+    assert reader.read(block)[0].fields[-1] == other
+
+
+def test_whole_blocks_count_as_layouts_at_the_bound_and_long_ones_are_not_kept() -> None:
+    reader = _reader()
+    for number in range(LAYOUTS_MAX):
+        reader.read(
+            stateless_block((*PREFIX[:2], (b":path", b"/"), (b"x", b"%d" % number))).replace(b"\x04\x01/", b"\x84")
+        )
+    assert _layouts(reader) == LAYOUTS_MAX == len(reader._whole)
+    reader.read(stateless_block(REQUEST))
+    assert _layouts(reader) == 1 and not reader._whole
+    reader = _reader()
+    reader.read(stateless_block((*PREFIX, (b"x", b"v" * LAYOUT_BYTES_MAX))))
+    assert _layouts(reader) == 0
 
 
 def test_layouts_are_forgotten_when_the_table_changes() -> None:
