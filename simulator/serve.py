@@ -14,7 +14,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from simulator.assembly import make_rig
@@ -23,6 +23,7 @@ from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment
 from simulator.door import Door
 from simulator.errors import SettingsError
+from simulator.faults.engine import Planned
 from simulator.listener import ProviderPlane
 from simulator.provider_tls import ServerNames, server_tls_context
 from simulator.rig import Rig
@@ -60,6 +61,8 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         limits=settings.limits,
         monotonic_s=time.monotonic,
     )
+    for planned in _faults_of(settings):
+        rig.faults.add(planned, rig.clock.now_s())
     doors: list[Door] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
     try:
@@ -78,6 +81,14 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
             door.close()
         plane.close_connections()
         control.close()
+
+
+def _faults_of(settings: ServeSettings) -> Sequence[Planned]:
+    if not settings.faults and settings.faults_file is None:
+        return ()
+    from simulator.faults_given import faults_given  # Here, since most simulators start without.
+
+    return faults_given(settings.faults, settings.faults_file)
 
 
 async def _open(

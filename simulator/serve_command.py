@@ -34,6 +34,8 @@ def serve(
     journal_entries_max: Annotated[int | None, option("journal_entries_max")] = None,
     limits: Annotated[list[str] | None, option("limits")] = None,
     rates: Annotated[str | None, option("rates")] = None,
+    faults: Annotated[list[str] | None, option("faults")] = None,
+    faults_file: Annotated[Path | None, option("faults_file")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -56,6 +58,8 @@ def serve(
       pushrig serve --config rig.toml --environment sandbox
 
       pushrig serve --limits off
+
+      pushrig serve --fault 'reason reason=TooManyRequests retry_after_s=5 share_of_requests=0.1'
 
       pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 

@@ -162,6 +162,22 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             default_shown="real",
         ),
     ] = REAL
+    faults: Annotated[
+        tuple[str, ...],
+        _row(
+            "Fault to play from the start, as in 'latency median_ms=200 share_of_requests=0.1'; repeat for more.",
+            "a name and options from the list of pushrig faults, in quotes",
+            flag="--fault",
+        ),
+    ] = ()
+    faults_file: Annotated[
+        Path | None,
+        _row(
+            "TOML file with faults to play from the start, each a table [[fault]] with its name and options.",
+            "the path of a TOML file",
+            flag="--faults",
+        ),
+    ] = None
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(
@@ -329,6 +345,10 @@ def _check_together(settings: ServeSettings, labels: Mapping[str, str]) -> None:
     if not is_loopback(settings.control_host) and settings.control_token is None:
         remedy = "others could steer the simulator; stay with 127.0.0.1, or set --control-token"
         raise SettingsError(labels["control_host"], settings.control_host, remedy)
+    if settings.faults or settings.faults_file is not None:
+        from simulator.faults_given import faults_given  # Here, since most simulators start without.
+
+        faults_given(settings.faults, settings.faults_file, labels["faults"], labels["faults_file"])
     taken: dict[int, str] = {}
     for name in ("port", "cleartext_port", "control_port"):
         port: int | None = getattr(settings, name)
