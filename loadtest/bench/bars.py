@@ -25,6 +25,8 @@ RATIOS = (
     Ratio("h2load", "simulator, all checks, under h2load / nghttpd under h2load", "h2load", "nghttpd", 0.40),
     Ratio("hypercorn", "simulator under h2load / Hypercorn with Starlette", "h2load", "hypercorn", 20, "×"),
     Ratio("sender", "reference sender with store and results / bare work", "store-sender", "ruler", 0.50),
+    Ratio("fcm", "over FCM / over APNs, reference sender and simulator", "fcm", "simulator", 0.60),
+    Ratio("locust-fcm", "over FCM / over APNs, Locust and simulator", "locust-fcm", "locust", 0.60),
     Ratio("locust", "Locust / reference sender under asyncio", "locust", "simulator", 0.70),
     Ratio("campaign", "store, sent, judged, fed back / bare work", "campaign", "ruler", 0.30),
 )

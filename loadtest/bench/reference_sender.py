@@ -8,7 +8,16 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.bench.task import PAYLOAD_END, PAYLOAD_START, SendTask, answer, answer_async, payload, read_task
+from loadtest.bench.task import (
+    MESSAGE,
+    PAYLOAD_END,
+    PAYLOAD_START,
+    SendTask,
+    answer,
+    answer_async,
+    payload,
+    read_task,
+)
 from sender.apns.messages import ApnsOptions
 from sender.apns.provider import ApnsProvider
 from sender.apns.provider_token import ProviderTokenSource
@@ -16,9 +25,17 @@ from sender.asyncio_shell import AsyncioRun
 from sender.campaign import CampaignOptions, run_campaign
 from sender.campaign_parts import ApnsPart
 from sender.client_tls import client_tls
+from sender.credential import Credential
 from sender.delivery import Delivery
+from sender.fcm.access_token import AccessTokenSource
+from sender.fcm.message_template import compile as compile_message
+from sender.fcm.messages import FcmOptions
+from sender.fcm.provider import FcmProvider
+from sender.fcm.service_account import ServiceAccount
 from sender.pool import Endpoint, PoolOptions
+from sender.provider import Provider
 from sender.store.records import Due, Exchange, Outcome, State
+from sender.token_fetch import fetcher
 
 STALL_TIMEOUT_S = 20.0
 # The same payload for a template: the number is the one placeholder of a personalised campaign.
@@ -44,29 +61,38 @@ class Minted:
 
 
 def send_from_memory(task: SendTask) -> None:
-    """Each notification's payload differs by its number, which stands in for the attributes of its device."""
+    """Over APNs, each notification's payload differs by its number, which stands in for the attributes of its device."""
     due = [
         Due(number, minted.token, 0, 0, b"%d" % number) for number, minted in enumerate(task.population.mint_range())
     ]
     endpoint = Endpoint.parse(task.url)
-    provider_token = ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
     draw = random.Random(task.population_seed).random
+    delivery = Delivery(*_speaking(task, endpoint), draw=draw)
+    source = Minted(due)
+    tls, fetch = client_tls(endpoint, Path(task.ca_file)), fetcher(Path(task.ca_file))
+    pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S)
+
+    async def work() -> int:
+        await AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw, fetch=fetch).run()
+        return source.accepted
+
+    answer_async(work)
+
+
+def _speaking(task: SendTask, endpoint: Endpoint) -> tuple[Provider, Credential]:
+    """The provider that the task names, and what shows it who is sending."""
+    if task.service_account_file is not None:
+        account = ServiceAccount.from_file(Path(task.service_account_file))
+        bodies = compile_message(MESSAGE).bodies(task.population_seed)
+        options = FcmOptions(account.project_id, endpoint.authority)
+        return FcmProvider(options, bodies, personalised=False), AccessTokenSource(account)
     provider = ApnsProvider(
         ApnsOptions(task.topic, endpoint.authority),
         task.population_seed,
         lambda each: PAYLOAD_START + each[4] + PAYLOAD_END,
     )
-    delivery = Delivery(provider, provider_token, draw=draw)
-    source = Minted(due)
-    tls = client_tls(endpoint, Path(task.ca_file))
-    pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S)
-
-    async def work() -> int:
-        await AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw).run()
-        return source.accepted
-
     assert provider.body_of(Due(7, "", 0, 0, b"7")) == payload(7)
-    answer_async(work)
+    return provider, ProviderTokenSource.from_file(Path(task.key_file), task.key_id, task.team_id)
 
 
 def send_campaign(task: SendTask, store_file: Path) -> None:

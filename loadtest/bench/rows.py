@@ -24,11 +24,13 @@ class RowSpec(NamedTuple):
 ROWS = (
     RowSpec("ruler", "ruler sender → ruler server (bare work)", "ruler", "ruler"),
     RowSpec("simulator", "reference sender → simulator", "reference", "simulator"),
+    RowSpec("fcm", "reference sender → simulator, over FCM", "reference-fcm", "simulator"),
     RowSpec("sender", "reference sender → ruler server", "reference", "ruler"),
     RowSpec("ruler-sender", "ruler sender → simulator", "ruler", "simulator"),
     RowSpec("campaign", "store → reference sender → simulator", "campaign", "simulator"),
     RowSpec("store-sender", "store → reference sender → ruler server", "campaign", "ruler"),
     RowSpec("locust", "Locust → simulator", "locust", "simulator", needs=LOCUST),
+    RowSpec("locust-fcm", "Locust → simulator, over FCM", "locust-fcm", "simulator", needs=LOCUST),
     RowSpec("h2load", "h2load → simulator", "h2load", "simulator", divisor=2, needs=H2LOAD),
     RowSpec("nghttpd", "h2load → nghttpd", "h2load", "nghttpd", divisor=2, needs=NGHTTPD),
     RowSpec("encoding-h2", "header fields as h2 codes them → simulator", "ruler", "simulator", 4, "h2"),

@@ -109,6 +109,11 @@ def _module(name: str) -> Callable[[Bench, RowSpec, Server, int], Run]:
     return send
 
 
+def _reference_over_fcm(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
+    task = msgspec.structs.replace(bench.task(server, count), service_account_file=bench.rig.service_account_file)
+    return run_module("reference_sender", task, server, row.title)
+
+
 def run_module(module: str, task: SendTask, server: Server, title: str, *, timeout_s: float = RUN_TIMEOUT_S) -> Run:
     """A sender's module in a process of its own. Raises BenchError unless all were accepted."""
     arguments = [msgspec.json.encode(task).decode()]
@@ -159,18 +164,37 @@ def _campaign(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
     return campaign_of(bench, server, count, bench.store_file, row.title, RUN_TIMEOUT_S)
 
 
-def _locust(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
+def _locust_over(provider: str) -> Callable[[Bench, RowSpec, Server, int], Run]:
+    def send(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
+        return _locust(bench, row, server, count, provider)
+
+    return send
+
+
+def _locust(bench: Bench, row: RowSpec, server: Server, count: int, provider: str) -> Run:
     from loadtest.locust_process import run_locust
 
     rig = bench.rig
     # A user of Locust has one connection.
-    arguments = ["--devices", str(count), "--seed", str(bench.seed), "--topic", rig.topic, "--host", server.url]
+    arguments = [
+        "--provider",
+        provider,
+        "--devices",
+        str(count),
+        "--seed",
+        str(bench.seed),
+        "--topic",
+        rig.topic,
+        "--host",
+        server.url,
+    ]
     arguments += ["--users", str(bench.connections), "--spawn-rate", str(bench.connections)]
     arguments += ["--run-time", f"{int(RUN_TIMEOUT_S)}s"]
     environment = {
         "APNS_KEY_FILE": rig.key_file,
         "APNS_KEY_ID": rig.key_id,
         "APNS_TEAM_ID": rig.team_id,
+        "GOOGLE_APPLICATION_CREDENTIALS": rig.service_account_file,
         "SSL_CERT_FILE": rig.ca_file,
     }
     before = server.figures()
@@ -236,8 +260,10 @@ def read_h2load(output: bytes) -> tuple[float, tuple[int, int]]:
 _SENDERS: dict[str, Callable[[Bench, RowSpec, Server, int], Run]] = {
     "ruler": _module("ruler_sender"),
     "reference": _module("reference_sender"),
+    "reference-fcm": _reference_over_fcm,
     "campaign": _campaign,
-    "locust": _locust,
+    "locust": _locust_over("apns"),
+    "locust-fcm": _locust_over("fcm"),
     "h2load": _h2load,
     "aioapns": _module("aioapns_sender"),
     "httpx": _module("httpx_sender"),

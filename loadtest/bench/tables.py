@@ -29,7 +29,8 @@ def heading(report: BenchReport) -> str:
     load = "" if report.load_average is None else f", load {report.load_average:.1f} before"
     return (
         f"{report.machine}, {report.cores} cores{load}; Python {report.python}; {report.notifications:,} notifications, "
-        f"{report.connections} connections, median of {report.repeats}; {report.started_at[:10]}"
+        f"{report.connections} connections, median of {report.repeats}; simulator with --limits off; "
+        f"{report.started_at[:10]}"
     )
 
 

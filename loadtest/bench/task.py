@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from loadtest.process_figures import figures_of
+from simulator.devices.draws import Devices
+from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Environment, Population
 
 READY = b"ready\n"
@@ -25,14 +27,19 @@ PAYLOAD_START = (
     b'{"aps":{"alert":{"title":"Sale starts now","body":"Hello Ada, 20% off until Friday"},"sound":"default","badge":'
 )
 PAYLOAD_END = b'},"campaign":"black-friday"}'
+# The message of the bench over FCM: token and id make it differ from one notification to the next.
+MESSAGE = (
+    b'{"notification":{"title":"Sale starts now","body":"Hello Ada, 20% off until Friday"},'
+    b'"data":{"campaign":"black-friday"}}'
+)
 HTTP_OK = 200
 
 
 class SendTask(msgspec.Struct, frozen=True, kw_only=True):
     """`population_seed`: of the device tokens. `encoding`: of header fields, for the ruler sender (see there).
 
-    `store_file`: a device store to take the notifications from, None for memory. `in_flight`: of one connection at most,
-    for senders that have no limit of their own.
+    `service_account_file`: given to send over FCM. `store_file`: a device store to take the notifications from, None for
+    memory. `in_flight`: of one connection at most, for senders that have no limit of their own.
     """
 
     url: str
@@ -45,12 +52,15 @@ class SendTask(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     connections: int
     encoding: str = "literal"
+    service_account_file: str | None = None
     store_file: str | None = None
     in_flight: int = 250
 
     @property
-    def population(self) -> Population:
+    def population(self) -> Devices:
         """The devices to send to, all of them active."""
+        if self.service_account_file is not None:
+            return RegistrationPopulation(self.population_seed, self.count, self.topic)
         return Population(self.population_seed, self.count, self.topic, Environment.PRODUCTION, ())
 
 
