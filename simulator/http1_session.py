@@ -348,7 +348,8 @@ class Http1Session:
         if self._unread_since.stuck_s(unread_bytes, now_s) >= limits.unread_timeout_s:
             reached["unread_timeout_s"] += 1
             return False
-        begun = self._answered if self._in_request else None
+        # What is not read cannot end.
+        begun = self._answered if self._in_request and unread_bytes is None else None
         if self._request_since.stuck_s(begun, now_s) >= limits.request_timeout_s:
             reached["request_timeout_s"] += 1
             self._refuse(408, "the request was not ended in time")

@@ -432,6 +432,17 @@ def test_who_does_not_read_is_cut() -> None:
     assert scene.reached == {"unread_timeout_s": 1}
 
 
+def test_a_request_that_is_not_read_on_since_answers_wait_is_not_late() -> None:
+    scene = Scene()
+    scene.take(whole() + whole()[:30])
+    for passed_s in (0.0, 0.6, 1.2, 1.8):
+        assert scene.tick(passed_s * LIMITS.request_timeout_s, int(5_000 - 10 * passed_s))  # the client reads slowly
+    assert (scene.reached, scene.session.closing) == ({}, False)
+    assert scene.tick(1.8 * LIMITS.request_timeout_s)
+    assert scene.tick(2.8 * LIMITS.request_timeout_s)
+    assert scene.reached == {"request_timeout_s": 1}
+
+
 def test_a_simulator_that_stops_closes() -> None:
     scene = Scene()
     scene.session.shut_down()

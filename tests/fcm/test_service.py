@@ -187,6 +187,13 @@ def test_the_ledger_knows_which_device_got_no_whenever_the_message_could_be_read
     assert bench.mark(1) == (before[0], not unread and not names_none)
 
 
+@pytest.mark.parametrize("kind", ["token", "fid"])
+def test_that_goes_for_both_names_of_a_registration_even_where_nothing_was_read(kind: str) -> None:
+    bench = Bench()
+    bench.send(replace(Send().to(kind, token_of(1) if kind == "token" else token_of(1)[:22]), authorization=None))
+    assert bench.mark(1) == (0, True)
+
+
 def test_a_failure_of_the_front_end_is_a_page() -> None:
     bench = Bench()
     bench.fcm.condition = FcmCondition.BAD_GATEWAY
