@@ -17,6 +17,7 @@ COMMANDS = (
     ("env", "simulator.env_command", "env"),
     ("provider-token", "sender.provider_token_command", "provider_token"),
     ("access-token", "simulator.access_token_command", "access_token"),
+    ("scenarios", "simulator.scenarios_command", "scenarios"),
     ("tokens", "loadtest.tokens_command", "tokens"),
     ("import", "sender.import_command", "import_devices"),
     ("send", "sender.send_command", "send"),

@@ -72,6 +72,8 @@ class ProviderPlane:
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
         self._accepted += 1
+        if self.rig.scenario is not None:
+            self.rig.scenario.connection_came()
         if self._accepted % CONNECTIONS_BETWEEN_COLLECTIONS == 0:
             gc.collect()
         return ProviderConnection(self)
@@ -276,6 +278,8 @@ class ProviderConnection(asyncio.Protocol):
         if self._watch is not None:
             self._watch.received(data)
         session.receive(data)
+        if self._shared.rig.scenario is not None:
+            self._shared.rig.scenario.go_on()
         self._flush()
         if self._shared.google.delivering:
             self._shared.deliver_later()

@@ -5,6 +5,7 @@ So two simulators live in one process, and a test builds one out of parts.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from simulator.apns.state import ApnsState
 from simulator.bounds import BoundReachedError
@@ -19,6 +20,9 @@ from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.observations import Observations
 from simulator.registry import Registry
+
+if TYPE_CHECKING:
+    from simulator.scenario_player import ScenarioPlayer
 
 # Devices registered by hand get populations of their own; the bytes spell them. Nothing but a user's choice of the same
 # number can make the tokens of another population equal to these. FCM's tokens have room for four bytes.
@@ -95,6 +99,7 @@ class Rig:
     registrations: Registrations = field(default_factory=Registrations)
     faults: Faults = field(default_factory=Faults)
     observations: Observations = field(default_factory=lambda: Observations(lambda: 0.0))
+    scenario: "ScenarioPlayer | None" = None
 
     def __post_init__(self) -> None:
         if self.apns.overlay is not self.registry:

@@ -63,6 +63,9 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
     )
     for planned in _faults_of(settings):
         rig.faults.add(planned, rig.clock.now_s())
+    if settings.observe == "on":
+        rig.observe()
+    _begin_scenario(rig, settings)
     doors: list[Door] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
     try:
@@ -77,6 +80,8 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
             say(running.line())
             await _serve_control(rig, settings, control, stopping)
     finally:
+        if rig.scenario is not None:
+            rig.scenario.stop()
         for door in doors:
             door.close()
         plane.close_connections()
@@ -89,6 +94,18 @@ def _faults_of(settings: ServeSettings) -> Sequence[Planned]:
     from simulator.faults_given import faults_given  # Here, since most simulators start without.
 
     return faults_given(settings.faults, settings.faults_file)
+
+
+def _begin_scenario(rig: Rig, settings: ServeSettings) -> None:
+    if settings.scenario is None:
+        return
+    # Here, since most simulators play none.
+    from simulator.faults.scenario_file import find_scenario
+    from simulator.scenario_player import ScenarioPlayer
+
+    read = find_scenario(settings.scenario)
+    rig.scenario = ScenarioPlayer(rig, read, time.monotonic, asyncio.get_running_loop().call_later)
+    rig.scenario.begin_run()
 
 
 async def _open(

@@ -36,6 +36,8 @@ def serve(
     rates: Annotated[str | None, option("rates")] = None,
     faults: Annotated[list[str] | None, option("faults")] = None,
     faults_file: Annotated[Path | None, option("faults_file")] = None,
+    scenario: Annotated[str | None, option("scenario")] = None,
+    observe: Annotated[str | None, option("observe")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -60,6 +62,8 @@ def serve(
       pushrig serve --limits off
 
       pushrig serve --fault 'reason reason=TooManyRequests retry_after_s=5 share_of_requests=0.1'
+
+      pushrig serve --scenario goaway-mid-burst
 
       pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 

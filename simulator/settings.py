@@ -178,6 +178,20 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             flag="--faults",
         ),
     ] = None
+    scenario: Annotated[
+        str | None,
+        _row(
+            "Scenario to play: a name that pushrig scenarios lists, or a TOML file; its settings count like the file's.",
+            "the name of a scenario, or the path of its TOML file",
+        ),
+    ] = None
+    observe: Annotated[
+        Literal["on", "off"],
+        _row(
+            "Record what is seen and done on connections, for /api/v1/observations; with a scenario it is on.",
+            "on or off",
+        ),
+    ] = "off"
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(
@@ -247,11 +261,11 @@ def is_loopback(host: str) -> bool:
 
 
 def merge(flags: Mapping[str, object], config_file: Path | None = None) -> ServeSettings:
-    """Return the settings from flags, file and defaults, in this order of precedence.
+    """Return the settings from flags, file, scenario and defaults, in this order of precedence.
 
     `flags`: field name -> value; None means "not given", and so does an empty list. Relative paths in
     the file count from its directory.
-    Raises SettingsError that names option, value and remedy.
+    Raises SettingsError that names option, value and remedy; ScenarioError for a scenario that cannot be played.
     """
     given = {name: value for name, value in flags.items() if value is not None and value not in ([], ())}
     from_file = {} if config_file is None else _read_file(config_file)
@@ -260,11 +274,20 @@ def merge(flags: Mapping[str, object], config_file: Path | None = None) -> Serve
     values: dict[str, object] = {}
     labels: dict[str, str] = {name: row.flag for name, row in OPTIONS.items()}
     labels.update({name: f"{name} in {config_file}" for name in from_file if name not in given or name == "limits"})
-    for name, value in {**from_file, **given}.items():
+    from_scenario: Mapping[str, object] = {}
+    if "scenario" in given or "scenario" in from_file:
+        base = config_file.parent if config_file is not None and "scenario" not in given else Path()
+        scenario = given.get("scenario", from_file.get("scenario"))
+        values["scenario"], from_scenario = _scenario(scenario, labels["scenario"], base)
+        new = from_scenario.keys() - from_file.keys() - given.keys()
+        labels.update({name: f"{name} in the scenario {scenario}" for name in new})
+    for name, value in {**from_scenario, **from_file, **given}.items():
+        if name == "scenario":
+            continue
         if name == "limits":
             values[name] = _limits(from_file.get(name, {}), labels[name], given.get(name, []))
             continue
-        base = config_file.parent if config_file is not None and name not in given else Path()
+        base = config_file.parent if config_file is not None and name in from_file and name not in given else Path()
         if name == "rates":
             values[name] = rates_of(value, labels[name], OPTIONS[name].expects, base)
             continue
@@ -272,6 +295,19 @@ def merge(flags: Mapping[str, object], config_file: Path | None = None) -> Serve
     settings = ServeSettings(**cast("dict[str, Any]", values))
     _check_together(settings, labels)
     return settings
+
+
+def _scenario(value: object, label: str, base: Path) -> tuple[str, Mapping[str, object]]:
+    """A scenario, as it can be found again from anywhere, and the settings it asks for. Raises ConfigurationError."""
+    # Here, since most simulators play none.
+    from simulator.faults.scenario_file import SUFFIX, find_scenario
+
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SettingsError(label, value, f"give {OPTIONS['scenario'].expects}")
+    if value.endswith(SUFFIX) or "/" in value:
+        value = str((base / Path(value).expanduser()).absolute())
+    scenario = find_scenario(value).scenario
+    return value, {"observe": "on", **scenario.serve}
 
 
 def _read_file(config_file: Path) -> dict[str, object]:

@@ -21,6 +21,7 @@ from simulator.control import (
     observing,
     populations,
     provider_control,
+    scenario_control,
     status,
 )
 from simulator.control.endpoint import AnyEndpoint, Call, ControlPlane, Endpoint, NoBody, NoQuery
@@ -75,6 +76,7 @@ def all_endpoints(*, bearer: bool) -> tuple[AnyEndpoint, ...]:
         *clock_control.ENDPOINTS,
         *faults.ENDPOINTS,
         *observing.ENDPOINTS,
+        *scenario_control.ENDPOINTS,
         Endpoint(
             method="GET",
             path="/api/v1/openapi.json",

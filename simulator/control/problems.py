@@ -36,6 +36,7 @@ class Problem(Enum):
     ORIGIN_REFUSED = "origin_refused", 403, "The request comes from a web page of another origin."
     NOT_FOUND = "not_found", 404, "No such path."
     UNKNOWN_ROUND = "unknown_round", 404, "The ledger has no such round, or no longer."
+    NO_SCENARIO = "no_scenario", 404, "The simulator plays no scenario."
     UNKNOWN_FAULT = "unknown_fault", 404, "No such fault is at work, or no longer."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "The path has no such method; see the Allow field."
     BODY_TIMEOUT = "body_timeout", 408, "The body did not come in time."

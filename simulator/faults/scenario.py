@@ -58,7 +58,7 @@ class Phase(_Part, frozen=True, kw_only=True):
     - `advance_s`: the simulator's clock goes forward at the beginning, which ages credentials that were seen before.
     """
 
-    name: Name
+    name: Line
     run: Annotated[int, msgspec.Meta(ge=1, le=RUNS_MAX)] | None = None
     from_s: Seconds | None = None
     from_notifications: Notifications | None = None

@@ -14,10 +14,10 @@ import msgspec
 
 from simulator.devices.draws import parse_fates
 from simulator.devices.fates import Fate, Provider
-from simulator.errors import ConfigurationError
+from simulator.errors import ConfigurationError, SettingsError
 from simulator.faults.engine import Planned
 from simulator.faults.fault_text import read_fault
-from simulator.faults.scenario import Expectations, Phase, Population, Scenario
+from simulator.faults.scenario import PHASES_MAX, Expectations, Phase, Population, Scenario
 from simulator.faults.toml_lines import Path, toml_lines
 
 SUFFIX: Final = ".toml"
@@ -115,7 +115,9 @@ def read_scenario(text: str, where: str) -> ReadScenario:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; an endless number; arrays too deep
         found = _LINE_OF_TOMLLIB.search(str(error))
-        line = int(found["line"]) if found is not None and found["line"] else None
+        line = None
+        if found is not None:
+            line = int(found["line"]) if found["line"] else text.rstrip("\n").count("\n") + 1
         what = _LINE_OF_TOMLLIB.sub("", str(error))
         raise ScenarioError(where, (Problem(line, f"is no TOML: {what}"),)) from error
     reader = _Reader(toml_lines(text))
@@ -144,21 +146,26 @@ class _Reader:
         if not isinstance(tables, list):
             self._wrong(("phase",), "write [[phase]], once for each phase")
             tables = []
+        if len(tables) > PHASES_MAX:
+            self._wrong(("phase", PHASES_MAX), f"there are more than {PHASES_MAX} phases; leave some out")
         phases = [self._table(Phase, table, ("phase", number)) for number, table in enumerate(tables)]
+        written = [self._faults(number, phase) for number, phase in enumerate(phases) if phase is not None]
         if self.problems or population is None or expect is None:
             return None
         scenario = Scenario(
             **values, population=population, phase=tuple(each for each in phases if each is not None), expect=expect
         )
         self._check(scenario)
-        faults = tuple(self._faults(scenario, number) for number in range(len(scenario.phase)))
+        faults = tuple(self._placed(scenario, number, planned) for number, planned in enumerate(written))
         return None if self.problems else ReadScenario(scenario, faults)
 
     def _wrong(self, path: Path, what: str) -> None:
         """Something is wrong at a path, or at the nearest place above it that stands in the file."""
         while path and path not in self._lines:
             path = path[:-1]
-        self.problems.append(Problem(self._lines.get(path), what))
+        problem = Problem(self._lines.get(path), what)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _table(self, form: type[Part], table: object, path: Path) -> Part | None:
         if table is None:
@@ -224,13 +231,24 @@ class _Reader:
             self._wrong(
                 ("population", "ios"), "only registrations of FCM sit on another token; add fcm to the providers"
             )
-        for name in scenario.serve:
-            if name not in SERVE_SETTINGS:
-                self._wrong(
-                    ("serve", name), f"a scenario cannot set {name!r}; it can set {', '.join(sorted(SERVE_SETTINGS))}"
-                )
+        for name, value in scenario.serve.items():
+            self._check_setting(name, value)
         for number, phase in enumerate(scenario.phase):
             self._check_phase(scenario, number, phase)
+
+    def _check_setting(self, name: str, value: str | int) -> None:
+        from simulator.settings import merge  # which itself comes here, for the scenario that it is given
+
+        if name not in SERVE_SETTINGS:
+            what = f"a scenario cannot set {name!r}; it can set {', '.join(sorted(SERVE_SETTINGS))}"
+            self._wrong(("serve", name), what)
+            return
+        try:
+            if name == "rates" and value not in ("real", "off"):
+                raise SettingsError(name, value, "give real or off")
+            merge({name: value})
+        except SettingsError as error:
+            self._wrong(("serve", name), f"{name}: {error.remedy}")
 
     def _check_phase(self, scenario: Scenario, number: int, phase: Phase) -> None:
         path = ("phase", number)
@@ -245,24 +263,34 @@ class _Reader:
         if not phase.faults and not phase.advance_s:
             self._wrong(path, "nothing happens in this phase: give `faults`, or `advance_s`")
 
-    def _faults(self, scenario: Scenario, number: int) -> tuple[Planned, ...]:
-        """The faults of a phase. Each draws by the scenario's seed and its place, unless it names a seed of its own."""
+    # Faults
+
+    def _faults(self, number: int, phase: Phase) -> list[Planned]:
+        """The faults of a phase, as they are written."""
         planned = []
-        for place, text in enumerate(scenario.phase[number].faults):
-            path = ("phase", number, "faults", place)
+        for place, text in enumerate(phase.faults):
             try:
                 fault = read_fault(text)
+                if fault.contradiction is not None:
+                    raise ValueError(fault.contradiction)
+                planned.append(fault)
             except ValueError as error:
-                self._wrong(path, str(error))
-                continue
+                self._wrong(("phase", number, "faults", place), str(error))
+        return planned
+
+    def _placed(self, scenario: Scenario, number: int, written: list[Planned]) -> tuple[Planned, ...]:
+        """The same at their place: each draws by that and the scenario's seed, unless it names a seed of its own."""
+        placed = []
+        for place, fault in enumerate(written):
             provider = fault.match.provider
             if provider is not None and provider not in scenario.providers:
-                self._wrong(path, f"this is for {provider} alone, which is not among the providers of the scenario")
-            if fault.match.seed is None:
+                what = f"this is for {provider} alone, which is not among the providers of the scenario"
+                self._wrong(("phase", number, "faults", place), what)
+            seed = fault.match.seed
+            if seed is None:
                 seed = _seed_of(scenario.seed, number, place)
-                fault = fault._replace(match=msgspec.structs.replace(fault.match, seed=seed))
-            planned.append(fault)
-        return tuple(planned)
+            placed.append(fault._replace(match=msgspec.structs.replace(fault.match, seed=seed)))
+        return tuple(placed)
 
 
 def _may_have(fate_name: str, provider: Provider) -> bool:

@@ -90,6 +90,10 @@ def test_answers_have_exactly_the_documented_fields(served: ControlServer, opena
             if schema is not None:
                 name = schema["$ref"].rpartition("/")[2]
                 fields = openapi["components"]["schemas"][name]["properties"].keys()
-                assert served.call("GET", path).json.keys() == fields, path
+                reply = served.call("GET", path)
+                if path == "/api/v1/scenario":  # this simulator plays none
+                    assert reply.status == 404
+                    continue
+                assert reply.json.keys() == fields, path
                 checked += 1
     assert checked >= 6

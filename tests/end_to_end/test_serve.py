@@ -215,6 +215,10 @@ SPOILED: Mapping[str, str] = {
     "journal_entries_max": "100001",
     "limits": "pings_max=0",
     "rates": "/nowhere/rates.toml",
+    "faults": "latency median_ms=fast",
+    "faults_file": "/nowhere/faults.toml",
+    "scenario": "no-such-scenario",
+    "observe": "yes",
     "stop_with_stdin": "yes",
 }
 
