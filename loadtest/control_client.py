@@ -67,6 +67,14 @@ class Stats(msgspec.Struct, frozen=True):
     counters: CounterStats
 
 
+class Observing(msgspec.Struct, frozen=True):
+    """How many observations there are. `missed`: found no room. `now_s`: as their `at_s` counts."""
+
+    kept: int
+    missed: int
+    now_s: float
+
+
 class _RoundStarted(msgspec.Struct, frozen=True):
     round: int
 
@@ -128,11 +136,31 @@ class ControlClient:
         """The counters of the provider port."""
         return self._call("GET", "stats", Stats)
 
+    def observing(self) -> Observing:
+        """How far observing is."""
+        return self._call("GET", "observing", Observing)
+
+    def observations(self, after: int, limit: int) -> bytes:
+        """The observations behind number `after`, at most `limit`: JSON lines, oldest first."""
+        return self._answer("GET", f"observations?after={after}&limit={limit}")
+
+    def begin_run(self) -> None:
+        """Begin the next run of the scenario that is played."""
+        self._call("POST", "scenario/runs", _Nothing)
+
     def reset(self) -> None:
         """Forget ledger, journal and counters."""
         self._call("POST", "reset", _Nothing)
 
     def _call(self, method: str, path: str, answered: type[Answered], body: msgspec.Struct | None = None) -> Answered:
+        content = self._answer(method, path, body)
+        try:
+            return msgspec.json.decode(content or b"{}", type=answered)
+        except msgspec.DecodeError as error:
+            call = f"{method} {self.url}/api/v1/{path}"
+            raise ControlPlaneError(call, 200, f"the answer is not what a simulator says ({error})") from None
+
+    def _answer(self, method: str, path: str, body: msgspec.Struct | None = None) -> bytes:
         call = f"{method} {self.url}/api/v1/{path}"
         connection_class = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = connection_class(self._host, self._port, timeout=self._timeout_s)
@@ -149,10 +177,7 @@ class ControlClient:
             connection.close()
         if answer.status >= 400:
             raise ControlPlaneError(call, answer.status, _message(content))
-        try:
-            return msgspec.json.decode(content or b"{}", type=answered)
-        except msgspec.DecodeError as error:
-            raise ControlPlaneError(call, answer.status, f"the answer is not what a simulator says ({error})") from None
+        return content
 
 
 def _message(content: bytes) -> str:

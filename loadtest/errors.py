@@ -4,7 +4,8 @@ LoadTestError
 ├── LoadSettingsError     an option cannot be used: nothing was sent
 ├── RigStartError         a simulator of our own did not come up
 ├── ControlPlaneError     the simulator's control plane was not reached, or refused a call
-└── LoadProcessError      the process that makes the load ended without a result
+├── LoadProcessError      the process that makes the load ended without a result
+└── ScenarioUnknownError  there is no such scenario, or its file cannot be read
 """
 
 
@@ -43,3 +44,7 @@ class LoadProcessError(LoadTestError):
     def __init__(self, status: int, said: str) -> None:
         super().__init__(f"locust ended with exit status {status}: {said or 'it printed nothing'}")
         self.status, self.said = status, said
+
+
+class ScenarioUnknownError(LoadTestError):
+    """There is no such scenario, or its file has problems; the message tells which."""

@@ -8,6 +8,7 @@ import msgspec
 from loadtest.replay.history import Run
 from loadtest.replay.plain_text import plain, plain_lines
 from loadtest.replay.rows import BROKEN, HELD, NOT_GRADED, Ending, Played, Row
+from loadtest.replay.scenario import Scenario
 
 SAID_LINES_MAX = 40
 
@@ -86,6 +87,19 @@ def scenario_report(played: Played, rows: Sequence[Row]) -> ScenarioReport:
         faults=dict(sorted(faults.items())),
         runs=tuple(_run_report(run, end) for run, end in zip(played.history.runs, played.endings, strict=True)),
         rows=tuple(rows),
+    )
+
+
+def failed_report(scenario: Scenario, provider: str, why: str) -> ScenarioReport:
+    """The report of one that could not be played to its end."""
+    return ScenarioReport(
+        scenario=scenario.name,
+        title=scenario.title,
+        provider=provider,
+        seed=scenario.seed,
+        good_sender=scenario.good_sender,
+        sources=scenario.sources,
+        failed=plain(why),
     )
 
 

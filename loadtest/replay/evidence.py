@@ -6,7 +6,7 @@ Everything that came from the network is made plain here; `wire`'s names of erro
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from loadtest.replay.history import Exchange, History
+from loadtest.replay.history import LOST_WITH_CONNECTION_S, Exchange, Fate, History
 from loadtest.replay.observed import (
     Accepted,
     Answer,
@@ -67,13 +67,14 @@ def of_devices(history: History, devices: Iterable[str], note: str = "") -> list
 def of_exchange(history: History, exchange: Exchange) -> list[str]:
     """What happened on the stream of one exchange, and to its connection while that was open."""
     request = exchange.request
+    until_s = exchange.ended_s if exchange.fate is Fate.ANSWERED else exchange.ended_s + LOST_WITH_CONNECTION_S
     lines = []
     for each in history.observations:
         stream = getattr(each, "stream", None)
         if getattr(each, "connection", None) != request.connection:
             continue
         if stream == request.stream or (
-            isinstance(each, Goaway | Closed) and exchange.opened_s <= each.at_s <= exchange.ended_s + 1.0
+            isinstance(each, Goaway | Closed) and exchange.opened_s <= each.at_s <= until_s
         ):
             lines.append(line_of(each))
     if exchange.answer is None:

@@ -21,7 +21,7 @@ class Bound(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One expectation. `name`: as in scenario files. `words`: with {limit}. `when_stopping`: also of senders that must stop."""
+    """One expectation. `name`: as in scenario files. `words`: with {limit} or {most}. `when_stopping`: if it must stop too."""
 
     name: str
     words: str
@@ -36,30 +36,26 @@ TIME_LIMIT = Expectation("time_limit_s", "ends by itself within {limit:g} s", en
 _notifications, _waiting, _connections = notification_checks, waiting_checks, connection_checks
 
 EXPECTATIONS: Sequence[Expectation] = (
-    Expectation("lost_max", "at most {limit} lost", _notifications.lost),
-    Expectation("duplicated_max", "at most {limit} sent twice without need", _notifications.duplicated),
-    Expectation("new_ids_max", "at most {limit} repeats under another id", _notifications.new_ids),
-    Expectation("attempts_max", "at most {limit} attempts each", _notifications.attempts),
-    Expectation("retried_final_max", "at most {limit} sent again after a final answer", _notifications.retried_final),
-    Expectation("not_retried_max", "at most {limit} left unsettled", _notifications.not_retried),
+    Expectation("lost_max", "{most} notifications lost", _notifications.lost),
+    Expectation("duplicated_max", "{most} notifications sent twice without need", _notifications.duplicated),
+    Expectation("new_ids_max", "{most} repeats under another id", _notifications.new_ids),
+    Expectation("attempts_max", "{most} attempts each", _notifications.attempts),
+    Expectation("retried_final_max", "{most} repeats after a final answer", _notifications.retried_final),
+    Expectation("not_retried_max", "{most} notifications left unsettled", _notifications.not_retried),
     Expectation("hung_s_max", "no unanswered one waits longer than {limit:g} s", _notifications.hung),
-    Expectation("retry_early_max", "at most {limit} before Retry-After allows", _waiting.retry_early),
+    Expectation("retry_early_max", "{most} repeats before Retry-After allows", _waiting.retry_early),
     Expectation("retry_wait_s_min", "pauses {limit:g} s or longer before a repeat", _waiting.retry_wait, Bound.LEAST),
     Expectation("recovery_s_max", "back at its rate within {limit:g} s", _waiting.recovery),
-    Expectation("streams_over_limit_max", "at most {limit} streams over the limit", _connections.streams_over_limit),
-    Expectation("connections_max", "at most {limit} connections a run", _connections.connections, when_stopping=True),
-    Expectation("connects_a_second_max", "at most {limit} connects a second", _connections.connects_a_second),
-    Expectation("handshakes_failed_max", "at most {limit} handshakes fail", _connections.handshakes_failed),
-    Expectation("pings_ignored_max", "at most {limit} PINGs without answer", _connections.pings_ignored),
-    Expectation("credentials_max", "at most {limit} provider or access tokens a run", _connections.credentials),
-    Expectation(
-        "bytes_per_notification_max", "at most {limit:g} bytes a notification", _connections.bytes_per_notification
-    ),
-    Expectation(
-        "frames_per_notification_max", "at most {limit:g} frames a notification", _connections.frames_per_notification
-    ),
-    Expectation("dropped_wrongly_max", "at most {limit} good tokens dropped", token_checks.dropped_wrongly),
-    Expectation("kept_wrongly_max", "at most {limit} dead tokens kept", token_checks.kept_wrongly),
+    Expectation("streams_over_limit_max", "{most} streams over the limit", _connections.streams_over_limit),
+    Expectation("connections_max", "{most} connections a run", _connections.connections, when_stopping=True),
+    Expectation("connects_a_second_max", "{most} connects a second", _connections.connects_a_second),
+    Expectation("handshakes_failed_max", "{most} handshakes that fail", _connections.handshakes_failed),
+    Expectation("pings_ignored_max", "{most} PINGs without answer", _connections.pings_ignored),
+    Expectation("credentials_max", "{most} provider or access tokens a run", _connections.credentials),
+    Expectation("bytes_per_notification_max", "{most} bytes a notification", _connections.bytes_per_notification),
+    Expectation("frames_per_notification_max", "{most} frames a notification", _connections.frames_per_notification),
+    Expectation("dropped_wrongly_max", "{most} good tokens dropped", token_checks.dropped_wrongly),
+    Expectation("kept_wrongly_max", "{most} dead tokens kept", token_checks.kept_wrongly),
     Expectation("stops", "gives up by itself", ending_checks.overdue, when_stopping=True),
     Expectation("says", "says “{limit}”", ending_checks.says, when_stopping=True),
 )
@@ -86,13 +82,17 @@ def _row(played: Played, expectation: Expectation, limit: Number | str) -> Row:
         found = f"{found}, as far as was observed: {played.missed:,} observations found no room"
     return Row(
         expectation=expectation.name,
-        expected=expectation.words.format(limit=limit),
+        expected=expectation.words.format(limit=limit, most=_most(limit)),
         grade=grade_given,
         limit=limit if isinstance(limit, int | float) and not isinstance(limit, bool) else None,
         measured=measured.value,
         found=found,
         evidence=tuple(measured.worst()) if grade_given == BROKEN else (),
     )
+
+
+def _most(limit: Number | str) -> str:
+    return "no" if not limit else f"at most {limit:,g}" if isinstance(limit, int | float) else ""
 
 
 def _graded(expectation: Expectation, limit: Number | str, measured: Measured) -> Grade:

@@ -49,7 +49,8 @@ class Ending:
 class Played:
     """All that a scenario over a sender left behind: what grading reads.
 
-    `devices`: by `device_key`. `results`: of each run; None: the sender wrote none. `missed`: observations that found no room.
+    `devices`: by `device_key`. `results`: of each run; None: the sender wrote none, or (`results_problem`) what cannot be read.
+    `missed`: observations that found no room.
     """
 
     scenario: Scenario
@@ -58,6 +59,7 @@ class Played:
     history: History
     endings: Sequence[Ending]
     results: Sequence[Results | None]
+    results_problem: str | None = None
     missed: int = 0
 
 

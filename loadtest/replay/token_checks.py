@@ -44,7 +44,7 @@ def _against(played: Played, due: Due, *, kept_is_wrong: bool) -> Measured:
                 if kept is kept_is_wrong:
                     wrong.append(key)
     if not known:
-        return unobserved("no results were written, no further run followed, or no answer told")
+        return unobserved(played.results_problem or "no results were written, no run followed, or no answer told")
     found = f"{len(wrong):,} of {known:,}" if wrong else f"none of {known:,}"
     return Measured(len(wrong), found, lambda: evidence.of_devices(played.history, dict.fromkeys(wrong)))
 
