@@ -22,6 +22,7 @@ COMMANDS = (
     ("import", "sender.import_command", "import_devices"),
     ("send", "sender.send_command", "send"),
     ("run", "loadtest.run_command", "run"),
+    ("replay", "loadtest.replay_command", "replay"),
     ("demo", "loadtest.demo_command", "demo"),
     ("load", "loadtest.load_command", "load"),
     ("bench", "loadtest.bench.command", "bench"),
