@@ -219,6 +219,8 @@ SPOILED: Mapping[str, str] = {
     "faults_file": "/nowhere/faults.toml",
     "scenario": "no-such-scenario",
     "observe": "yes",
+    "faults": "latancy median_ms=5",
+    "faults_file": "/nowhere/faults.toml",
     "stop_with_stdin": "yes",
 }
 
