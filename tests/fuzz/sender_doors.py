@@ -1,4 +1,4 @@
-"""What people and devices can hand to the sender: files to import, segments, payload templates, attributes.
+"""What people, devices and Google can hand to the sender: files to import, segments, templates, attributes, key files, answers.
 
 Whatever the bytes, each ends in success or in the clear error of its door, never in another exception.
 """
@@ -11,13 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import strategies as st
 
 from sender import segment, template
+from sender.credential import CredentialAnswer
+from sender.errors import SenderConfigurationError
+from sender.fcm import message_template
+from sender.fcm.access_token import AccessTokenSource
+from sender.fcm.errors import action_for
+from sender.fcm.messages import read_error
+from sender.fcm.service_account import ServiceAccount
 from sender.import_file import Defaults, ImportFileError, ImportFormat, Refused, RegistrationFile
+from sender.reaction import Action
 from sender.segment import SegmentError
 from sender.store.device_store import DeviceStore
-from sender.store.records import DeviceRow
+from sender.store.records import DeviceRow, Due
 from sender.template import Refusal, TemplateError
 from tests.fuzz.property import DOORS_CORPUS, Property
 
@@ -220,6 +229,98 @@ _rendered_with = st.one_of(
     st.binary(max_size=12).map(lambda raw: raw.decode("latin-1")),
 )
 
+# FCM.
+
+
+class MessageText(msgspec.Struct, frozen=True):
+    """A message of FCM, the token of a device and its attributes, one character a byte."""
+
+    message: str
+    token: str
+    attributes: str
+
+
+def check_message(given: MessageText) -> None:
+    """A request that is JSON, with the token and the id of its device in it; or a refusal, or a clear error."""
+    try:
+        compiled = message_template.compile(_bytes(given.message))
+    except SenderConfigurationError as error:
+        assert "message" in str(error)
+        return
+    made = compiled.bodies(5)(Due(7, given.token, 0, 0, _bytes(given.attributes)))
+    if isinstance(made, Refusal):
+        assert made.reason
+        return
+    message = msgspec.json.decode(made)["message"]
+    assert message["token"] == given.token
+    assert message["data"][message_template.ID_KEY] == "00000000-0000-0005-0000-000000000007"
+    assert all(isinstance(value, str) for value in message["data"].values())
+
+
+_message_parts = st.one_of(
+    _template_texts.map(lambda text: '"notification": {"title": "' + text + '"}'),
+    _template_texts.map(lambda text: '"data": {"a": "' + text + '"}'),
+    _template_texts.map(lambda text: '"android": {"data": {"' + text.replace('"', "") + '": "x"}}'),
+    st.sampled_from(['"data": null', '"data": {}', '"data": {"pushrig_id": "x"}', '"data": {"a": 1}', '"android": 5',
+                     '"webpush": {"data": {"\\u0000": "\\u0000"}}', '"apns": {"payload": {}}', '"topic": "x"', '"a": [[{}]]',
+                     '"data": {"a": "b", "a": "c"}', '"message": {}', '"webpush": {"data": []}']),
+)  # fmt: skip
+_messages = st.one_of(
+    st.lists(_message_parts, max_size=4).map(lambda parts: "{" + ", ".join(parts) + "}"),
+    st.text(max_size=20),
+    st.sampled_from(["[" * 5_000, '{"data":' * 2_000, "", "{}", "\ufeff{}", "null"]),
+).map(lambda text: text.encode(errors="surrogatepass").decode("latin-1"))
+_tokens = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
+
+
+class AnswerOfGoogle(msgspec.Struct, frozen=True):
+    """An answer of FCM, or of the token endpoint, one character a byte."""
+
+    status: int
+    body: str
+
+
+def check_answer(given: AnswerOfGoogle) -> None:
+    """Any answer of FCM is read as an error; any of the token endpoint leaves a credential that holds, waits or ends."""
+    body = _bytes(given.body)
+    error = read_error(given.status, body)
+    assert error.status == given.status and action_for(error) is not Action.ACCEPT
+    source = AccessTokenSource(_ACCOUNT)
+    source.request(0.0)
+    source.answered(CredentialAnswer(given.status, body), 0.0, 0.5)
+    text = source.text(0.001)
+    assert (text is not None) + bool(source.trouble) + (source.refused is not None) == 1
+    assert text is None or (text.isascii() and b"\r" not in text and b"\n" not in text)
+
+
+_ACCOUNT = ServiceAccount(
+    rsa.generate_private_key(65537, 1024),
+    key_id="k",
+    client_email="a@b.test",
+    project_id="p",
+    token_uri="http://t.test/",
+)
+_google_values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.sampled_from(["ya29.x", "INVALID_ARGUMENT", "UNREGISTERED", "1e400", "nan", "message.token", "a\r\nb"]),
+)  # fmt: skip
+_google_objects = st.recursive(
+    _google_values,
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["error", "details", "@type", "errorCode", "fieldViolations", "field", "message", "status",
+                         "access_token", "expires_in", "error_description", "statusCode", "reason"]),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+_google_answers = st.one_of(
+    _google_objects.map(json.dumps),
+    st.binary(max_size=30).map(lambda raw: raw.decode("latin-1")),
+    st.sampled_from(["[" * 5_000, '{"error":' * 2_000, "<html>", '{"access_token":"x","expires_in":1e999}']),
+).map(lambda text: text.encode(errors="surrogatepass").decode("latin-1"))
+
 SENDER_DOORS = [
     Property(
         name="import-file",
@@ -242,6 +343,22 @@ SENDER_DOORS = [
         record=TemplateText,
         inputs=st.builds(TemplateText, _templates, _rendered_with),
         check=check_template,
+        examples=80,
+        corpus=DOORS_CORPUS,
+    ),
+    Property(
+        name="fcm-message-template",
+        record=MessageText,
+        inputs=st.builds(MessageText, _messages, _tokens, _rendered_with),
+        check=check_message,
+        examples=80,
+        corpus=DOORS_CORPUS,
+    ),
+    Property(
+        name="answer-of-google",
+        record=AnswerOfGoogle,
+        inputs=st.builds(AnswerOfGoogle, st.sampled_from([200, 204, 400, 401, 404, 429, 500, 503]), _google_answers),
+        check=check_answer,
         examples=80,
         corpus=DOORS_CORPUS,
     ),
