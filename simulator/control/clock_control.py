@@ -137,7 +137,7 @@ async def _reset_counters(rig: Rig) -> None:
 
 async def _reset_provider_tokens(rig: Rig) -> None:
     rig.apns.forget_tokens()
-    rig.fcm.access.forget()
+    rig.fcm.forget_tokens()
 
 
 async def _reset_rates(rig: Rig) -> None:

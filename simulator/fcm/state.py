@@ -81,3 +81,8 @@ class FcmState:
         object.__setattr__(self, name, value)
         if name != "version":
             object.__setattr__(self, "version", getattr(self, "version", 0) + 1)
+
+    def forget_tokens(self) -> None:
+        """Forget all access tokens seen so far, the age of self-signed ones, and which callers were cleared; for a reset."""
+        self.access.forget()
+        self.version += 1

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from simulator.credentials import Credentials
 from simulator.devices.fates import Fate
@@ -77,16 +78,16 @@ async def raw_client(
     server_name: str = "localhost",
     alpn: Sequence[str] = (),
     tls: bool = True,
-    certificate: bool = False,
+    certificate: Path | None = None,
 ) -> AsyncIterator[RawClient]:
-    """A connection. `alpn`: what is offered. `server_name`: by SNI. `certificate`: the client shows the one that it has."""
+    """A connection. `alpn`: what is offered. `server_name`: by SNI. `certificate`: of the client, with its key."""
     context = None
     if tls:
         context = ssl.create_default_context(cafile=credentials.ca_file)
         if alpn:
             context.set_alpn_protocols(list(alpn))
-        if certificate:
-            context.load_cert_chain(credentials.client_certificate_file, credentials.client_key_file)
+        if certificate is not None:
+            context.load_cert_chain(certificate)
     opened = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=server_name if tls else None)
     client = RawClient(*opened)
     try:

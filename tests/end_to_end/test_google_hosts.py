@@ -6,11 +6,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from simulator.credentials import Credentials, load_or_create
 from simulator.listener import ProviderPlane
+from tests.end_to_end.client_certificates import DEVELOPMENT_OID, NULL, self_signed
 from tests.end_to_end.google_client import (
     SEED,
     bearer,
@@ -97,13 +99,14 @@ def test_elsewhere_who_offers_no_protocol_is_told_apart_by_the_first_bytes(
     run(test)
 
 
-def test_a_host_of_googles_asks_for_no_certificate_and_minds_none(credentials: Credentials) -> None:
-    """What a client shows there means nothing: no stream more, and nothing of APNs."""
+def test_a_host_of_googles_minds_no_certificate(credentials: Credentials, tmp_path: Path) -> None:
+    """What a client shows there means nothing: no stream more, nothing of APNs, nor that it is of the other environment."""
+    shown = self_signed(tmp_path, {DEVELOPMENT_OID: NULL})
 
     async def test() -> None:
         async with (
-            listening(credentials) as (_, port, _),
-            raw_client(credentials, port, server_name="fcm.googleapis.com", alpn=["h2"], certificate=True) as raw,
+            listening(credentials, shown) as (_, port, _),
+            raw_client(credentials, port, server_name="fcm.googleapis.com", alpn=["h2"], certificate=shown) as raw,
         ):
             client = Client(raw.reader, raw.writer)
             while not client.wire.settings_received:
@@ -203,6 +206,19 @@ def test_a_topic_of_a_hundred_thousand_holds_up_nobody(credentials: Credentials)
             (view,) = rig.ledger.view().populations
             assert (view.accepted_once, view.accepted_more, view.rejected) == (SUBSCRIBERS, 0, 0)
             assert rig.counters.topic_deliveries == SUBSCRIBERS
+
+    run(test)
+
+
+def test_a_topic_is_delivered_to_the_end_though_nobody_says_anything_more(credentials: Credentials) -> None:
+    async def test() -> None:
+        async with listening(credentials) as (plane, port, _), raw_client(credentials, port) as client:
+            for index in range(1_000):
+                plane.rig.fcm.subscriptions.add(token_of(index)[:22].encode(), "news", 0.0)
+            assert (await client.ask(send_bytes(plane.rig, message("news", "topic"))))[0] == 200
+            while plane.google.delivering:  # noqa: ASYNC110 - this loop's own turns
+                await asyncio.sleep(0)
+            assert plane.rig.counters.topic_deliveries == 1_000
 
     run(test)
 

@@ -447,3 +447,9 @@ def test_a_simulator_that_stops_closes() -> None:
     scene = Scene()
     scene.session.shut_down()
     assert scene.session.closing
+
+
+@pytest.mark.parametrize("target", ["https://fcm.googleapis.com", "https://fcm.googleapis.com?a=/v1/"])
+def test_a_target_in_absolute_form_without_a_path_asks_for_the_root(target: str) -> None:
+    (answer,) = Scene(None).ask(whole(target, host="localhost"))
+    assert b"<code>/</code>" in answer.body

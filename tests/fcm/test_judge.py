@@ -24,7 +24,7 @@ from simulator.rates.rate_limits import RateLimits
 from simulator.rates.rates import OFF, BucketRate, FanoutRate, WindowRate
 from simulator.registry import DeviceState
 from tests.fcm.fcm_state import APPLICATION, PROJECT_NUMBER
-from tests.fcm.service_account import NOW_S, access_tokens
+from tests.fcm.service_account import NOW_S, RigClock, access_tokens, self_signed_claims, signed
 from tests.fcm.valid_message import TOKEN as FOREIGN
 from tests.fcm.valid_send import SEED, Bench, Send, access_token, token_of
 
@@ -242,6 +242,24 @@ def test_a_caller_cleared_before_is_looked_at_anew_once_the_token_expires_or_any
     assert bench.judge(Send(), head).fault is None
     bench.now_s = NOW_S + 3_600
     fault = bench.judge(Send(), head).fault
+    assert fault is not None
+    assert fault.cause is Cause.CREDENTIAL_EXPIRED
+
+
+def test_a_token_that_was_forgotten_is_as_old_as_it_says_and_its_caller_cleared_anew() -> None:
+    """A token of the client's own ages by the simulator's clock from first sight on, so a reset of both is a reset."""
+    bench, clock = Bench(), RigClock()
+    bench.fcm.access = access_tokens(clock)
+    send = Send(authorization=f"Bearer {signed(self_signed_claims()).decode()}")
+    head = send.head()
+    clock.offset_s = 7_200.0
+    bench.now_s = NOW_S + 7_200
+    assert bench.judge(send, head).fault is None
+    clock.offset_s = 0.0
+    bench.now_s = NOW_S + 3_600
+    assert bench.judge(send, head).fault is None
+    bench.fcm.forget_tokens()
+    fault = bench.judge(send, head).fault
     assert fault is not None
     assert fault.cause is Cause.CREDENTIAL_EXPIRED
 
