@@ -79,7 +79,7 @@ class Door:
         self.shut = False
         self._held: set[asyncio.Task[None]] = set()  # of the pending, those that a fault keeps waiting
         self._meet = meet
-        self._wait = wait
+        self.wait = wait
         self._backlog = backlog
         self._places = [(each.family, each.getsockname()) for each in sockets]
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds on to none
@@ -232,11 +232,11 @@ class Door:
         goes_on = False
         try:
             if handshake.delay_s:
-                await self._wait(handshake.delay_s)
+                await self.wait(handshake.delay_s)
             goes_on = handshake.manner == "go-on"
             match handshake.manner:
                 case "silent":
-                    await self._wait(handshake.silent_s)
+                    await self.wait(handshake.silent_s)
                 case "reset":
                     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 case "alert":

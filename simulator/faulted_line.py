@@ -36,15 +36,15 @@ _OF_ANSWERS: Final = frozenset((frames.DATA, frames.HEADERS, frames.CONTINUATION
 class Timeline:
     """What faults do to a connection at a later time, whatever it speaks, and how it ends.
 
-    `ending`: how it is to be ended; None: not by a fault. `stalled`: nothing goes in or out. `heard`: the session sets it with
-    each read.
+    `ending`: how it is to be ended; None: not by a fault. `stalled`: nothing goes in or out. `mute`: nothing goes out, as
+    it has ended within a stall too. `heard`: the session sets it with each read.
     """
 
-    __slots__ = ("_idle", "_idle_looked_s", "_later", "_order", "ending", "heard", "stalled")
+    __slots__ = ("_idle", "_idle_looked_s", "_later", "_order", "ending", "heard", "mute", "stalled")
 
     def __init__(self) -> None:
         self.ending: Ending | None = None
-        self.stalled = False
+        self.stalled = self.mute = False
         self.heard = False
         self._later: list[tuple[float, int, Act, int]] = []  # due, order, act, stream
         self._order = 0
@@ -72,7 +72,7 @@ class Timeline:
             case Later(_, what):
                 return self.take(what, stream_id, now_s)
             case Stall(for_s):
-                self.stalled = True
+                self.stalled = self.mute = True
                 self._put(now_s + for_s, _RESUME, stream_id)
             case End(how):
                 self.ending = how
@@ -92,7 +92,7 @@ class Timeline:
         while self._later and self._later[0][0] <= now_s:
             _, _, act, stream_id = heappop(self._later)
             if act is _RESUME:
-                self.stalled = False
+                self.stalled = self.mute = False
                 self.heard = True
             else:
                 yield act, stream_id

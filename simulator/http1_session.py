@@ -335,7 +335,7 @@ class Http1Session:
             self._out.append(data)
 
     def data_to_send(self) -> bytes:
-        if self.stalled:
+        if self._time is not None and self._time.mute:
             return b""
         data = b"".join(self._out)
         self._out.clear()

@@ -188,7 +188,7 @@ class Http2Session:
             self._plane.end(self._strict.code, self._strict.debug)
 
     def data_to_send(self) -> bytes:
-        return b"" if self.stalled else self._wire.data_to_send()
+        return b"" if self._line is not None and self._line.time.mute else self._wire.data_to_send()
 
     def tick(self, now_s: float, unread_bytes: int | None) -> bool:
         counters, limits, wire = self._parts.rig.counters, self._parts.limits, self._wire

@@ -28,4 +28,7 @@ class HandshakeFault(DoorFault, frozen=True):
             raise ValueError("handshake changes nothing; give delay_s, or manner=silent, reset or alert")
 
     def meet(self, handshake: Handshake) -> Handshake:
-        return handshake._replace(delay_s=handshake.delay_s + self.delay_s, manner=self.manner, silent_s=self.silent_s)
+        handshake = handshake._replace(delay_s=handshake.delay_s + self.delay_s)
+        if self.manner == "go-on":
+            return handshake
+        return handshake._replace(manner=self.manner, silent_s=self.silent_s)

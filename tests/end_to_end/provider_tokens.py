@@ -18,10 +18,21 @@ def provider_token(
     simulator: PushSimulator, *, iat_s: float | None = None, key_id: str | None = None, der: bool = False
 ) -> str:
     """A token of the simulator's key. `iat_s`: default now. `der`: the signature as OpenSSL writes it, not as JOSE does."""
-    header = {"alg": "ES256", "kid": simulator.key_id if key_id is None else key_id}
-    claims = {"iss": simulator.team_id, "iat": int(time.time() if iat_s is None else iat_s)}
+    return token_of(
+        simulator.team_id,
+        simulator.key_id if key_id is None else key_id,
+        simulator.key_file,
+        iat_s=time.time() if iat_s is None else iat_s,
+        der=der,
+    )
+
+
+def token_of(team_id: str, key_id: str, key_file: Path, *, iat_s: float, der: bool = False) -> str:
+    """A token of any key."""
+    header = {"alg": "ES256", "kid": key_id}
+    claims = {"iss": team_id, "iat": int(iat_s)}
     signed = b".".join(_segment(json.dumps(part).encode()) for part in (header, claims))
-    signature = _private_key(simulator.key_file).sign(signed, ec.ECDSA(hashes.SHA256()))
+    signature = _private_key(key_file).sign(signed, ec.ECDSA(hashes.SHA256()))
     if not der:
         r, s = decode_dss_signature(signature)
         signature = r.to_bytes(32) + s.to_bytes(32)
