@@ -55,6 +55,12 @@ def test_data_of_a_platform_which_takes_the_place_of_the_messages_has_the_id_too
     assert found["apns"] == {"payload": {"data": 1}}
 
 
+def test_the_id_of_a_platform_may_stand_behind_placeholders() -> None:
+    found = sent('{"notification": {"title": "{{name|x}}"}, "android": {"data": {"a": "b"}}}', '{"name": "Ada"}')
+    assert found["notification"] == {"title": "Ada"}
+    assert found["android"] == {"data": {ID_KEY: ID, "a": "b"}}
+
+
 def test_placeholders_stand_anywhere_but_in_keys() -> None:
     message = '{"notification": {"title": "Hello {{name|friend}}"}, "data": {"to": "{{name|friend}}"}}'
     found = sent(message, '{"name": "A\\"da"}')
