@@ -5,8 +5,11 @@ LoadTestError
 ├── RigStartError         a simulator of our own did not come up
 ├── ControlPlaneError     the simulator's control plane was not reached, or refused a call
 ├── LoadProcessError      the process that makes the load ended without a result
-└── ScenarioUnknownError  there is no such scenario, or its file cannot be read
+├── ScenarioUnknownError  there is no such scenario, or its file cannot be read
+└── ResultsDirectoryError a results directory cannot be read
 """
+
+from pathlib import Path
 
 
 class LoadTestError(Exception):
@@ -48,3 +51,11 @@ class LoadProcessError(LoadTestError):
 
 class ScenarioUnknownError(LoadTestError):
     """There is no such scenario, or its file has problems; the message tells which."""
+
+
+class ResultsDirectoryError(LoadTestError):
+    """A file of a results directory is missing or cannot be read. `file`: which."""
+
+    def __init__(self, file: Path, problem: str) -> None:
+        super().__init__(f"{file} {problem}")
+        self.file, self.problem = file, problem

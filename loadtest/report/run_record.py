@@ -1,0 +1,155 @@
+"""What a load test leaves behind: records that make up a results directory, as JSON. Pure.
+
+    run.json         RunRecord: what was run, on what, and the figures of the whole run
+    series.json      Series: the same over time, in a bounded number of intervals
+    histograms.json  list of Histogram: latencies, whole
+
+All instants `_s` count seconds from the run's first scheduled arrival, all latencies `_ms` milliseconds. Readers pass over
+fields that they do not know, and fields added later have defaults, so that older directories stay readable.
+"""
+
+import msgspec
+
+FORMAT = 1
+"""Of the directory as a whole; raised when a reader of before would read it wrong."""
+INTERVALS_MAX = 3_600
+"""Of a series: a longer run has longer intervals."""
+POINTS_MAX = 4_000
+"""Of a histogram."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the load was made. `system`: name and architecture, such as `Linux x86_64`."""
+
+    system: str
+    cores: int
+    python: str
+    memory_mb: int | None = None
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that was in force, of the provider or of the load itself. `per_s`: drawn where it limits the rate of a run."""
+
+    name: str
+    value: str
+    per_s: float | None = None
+
+
+class FaultBand(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault of the simulator, from when to when. `to_s`: None when it lasted to the end."""
+
+    fault: str
+    from_s: float
+    to_s: float | None = None
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """What the simulator saw: every device of the run is exactly one of these."""
+
+    accepted_once: int
+    accepted_more: int
+    rejected: int
+    never: int
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Counts are of notifications unless they say otherwise.
+
+    `began_at`: ISO 8601, UTC. `profile`: as given, such as `ramp:from=100,to=5000`. `arrivals`: `constant` or `poisson` when
+    they were scheduled (open loop), `closed` when each waited for an answer before it. `scheduled`: arrivals that came due.
+    `sent`: transmissions, so repeats too. `rejected`, `given_up`: by reason. `unfinished`: devices without a final answer,
+    those given up included. `rate_per_s`: final answers over `elapsed_s`.
+
+    `latency_ms`: `p50`, `p90`, `p99`, `p999`, `max` from the scheduled instant to the answer; from sending in a closed loop.
+    `latency_from_sent_ms`: the same from sending. `ledger`: None where no control plane was asked.
+
+    `bottleneck`: `simulator`, `load generator`, `rate` (the one asked for) or `neither`. `ceiling_per_s`: what the simulator
+    could have answered, None where unknown; `ceiling_from` says how that is known. `behind`: what to say of a load
+    generator that could not keep its schedule, None when it did; `behind_ms_max`: how far it was behind at worst.
+    `cpu_s`, `peak_rss_mb`: by side, `load_generator` and `simulator`. `failures`: what did not come out as it must.
+    """
+
+    name: str
+    command: list[str]
+    began_at: str
+    versions: dict[str, str]
+    machine: Machine
+    provider: str
+    endpoint: str
+    seed: int
+    devices: int
+    users: int
+    batch_size: int
+    connections: int
+    profile: str
+    arrivals: str
+    scheduled: int
+    sent: int
+    accepted: int
+    rejected: dict[str, int]
+    given_up: dict[str, int]
+    retried: int
+    unfinished: int
+    elapsed_s: float
+    rate_per_s: float
+    latency_ms: dict[str, float]
+    latency_from_sent_ms: dict[str, float]
+    bottleneck: str
+    format: int = FORMAT
+    ledger: Ledger | None = None
+    ceiling_per_s: float | None = None
+    ceiling_from: str = ""
+    behind: str | None = None
+    behind_ms_max: float = 0.0
+    cpu_s: dict[str, float | None] = {}
+    peak_rss_mb: dict[str, float | None] = {}
+    limits: list[Limit] = []
+    faults: list[FaultBand] = []
+    failures: list[str] = []
+
+    @property
+    def open_loop(self) -> bool:
+        """Arrivals were scheduled, whatever became of those before."""
+        return self.arrivals != "closed"
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """The notifications of one interval: `scheduled`, `sent` by those instants, the others by the instant of their answer.
+
+    `planned_per_s`: what the profile asked for on average, None in a closed loop. `latency_ms`: `p50`, `p90`, `p99`, `max` of
+    what was answered, from the same instant as the run's; empty when nothing was. `behind_ms`: lag of the
+    schedule at worst.
+    """
+
+    at_s: float
+    scheduled: int
+    sent: int
+    accepted: int
+    rejected: dict[str, int] = {}
+    given_up: dict[str, int] = {}
+    planned_per_s: float | None = None
+    latency_ms: dict[str, float] = {}
+    behind_ms: float = 0.0
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """A run over time: `rows` in order, at most `INTERVALS_MAX`, each `interval_s` long; the last may be cut short."""
+
+    interval_s: float
+    rows: list[Interval]
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """Latencies as one distribution. `name`: `scheduled` or `sent`, the instant that they count from, with a provider when
+    both took part: `scheduled apns`.
+
+    `points`: (share of notifications at or below, latency in ms), both ascending, at most `POINTS_MAX`, up to share 1.0.
+    `hdr`: the whole HDR histogram in microseconds, in its compressed V2 form, base64; empty where there is none.
+    """
+
+    name: str
+    count: int
+    mean_ms: float
+    max_ms: float
+    points: list[tuple[float, float]]
+    hdr: str = ""
