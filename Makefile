@@ -35,8 +35,9 @@ fuzz: $(READY) ## search for inputs that break a property, for FUZZ_S seconds (C
 soak: $(READY) ## ten million notifications on one pair of connections, with flat memory (two minutes)
 	$(BIN)/python -m tests.wire.soak $(SOAK_ARGS)
 
-docs: $(READY) ## write the pages that are made of tests and tables: docs/conformance.md, parts of docs/wire.md
+docs: $(READY) ## write the pages that are made of tests and tables: docs/conformance.md, parts of docs/wire.md and docs/scenarios.md
 	$(BIN)/python -m tests.wire.write_docs
+	$(BIN)/python -m tests.faults.write_scenario_tables
 
 check: $(READY) ## lint, formatting, types, who imports whom
 	$(BIN)/ruff check .

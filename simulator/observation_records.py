@@ -109,7 +109,7 @@ class Reset(_Observed, frozen=True, tag="reset"):
 
 
 class RequestSeen(_Observed, frozen=True, tag="request"):
-    """A whole request came. Its verdict, if it got to a judge, follows as `Verdict`, what the client read as `Answer`.
+    """A whole request came. Its verdict follows, if it got to a judge, and what the client was answered.
 
     `opened_s`: when its head came, as `at_s` counts. `streams_open`: how many streams the client then had open on the
     connection, this one included; `streams_max`: how many it was allowed, None while it has acknowledged no limit.

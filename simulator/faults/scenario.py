@@ -28,7 +28,12 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]
 Duration = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
 Notifications = Annotated[int, msgspec.Meta(ge=1, le=NOTIFICATIONS_MAX)]
+Quantity = Annotated[float, msgspec.Meta(gt=0)]
 ProviderName = Literal["apns", "fcm"]
+
+
+def _about(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,63 +74,82 @@ class Phase(_Part, frozen=True, kw_only=True):
 
 
 class Expectations(_Part, frozen=True, kw_only=True):
-    """What a good sender keeps to, one run with another. Those with a default hold unless the file says otherwise.
+    """What a good sender keeps to, and what is counted. A default that is a number holds unless the file says otherwise."""
 
-    Of notifications:
-    - `lost_max`: devices that take notifications and had none accepted at the end of the last run.
-    - `duplicated_max`: devices that had a second one accepted, though the whole answer to the first had been written to a
-      sender that was there to read it.
-    - `new_ids_max`: notifications sent again under another id than before (`apns-id`, or `pushrig_id` among FCM's data).
-    - `attempts_max`: requests for one device in a run.
-    - `retried_final_max`: requests for a device that had got a final answer in this run, or, where it said that the token is
-      no good, in an earlier one.
-    - `not_retried_max`: devices whose last answer was one to retry after (429, 500, 502, 503, 504), or that had none.
-    - `hung_s_max`: seconds from a request that is never answered to the next for the same device.
-
-    Of waiting:
-    - `retry_early_max`: requests for a device before the time that the `Retry-After` of its last answer names.
-    - `retry_wait_s_min`: seconds from a 429 or 5xx without `Retry-After` to the next request for the device.
-    - `recovery_s_max`: seconds from the end of the last phase with faults until as many are accepted in a second as before
-      the first, or all have been.
-
-    Of connections:
-    - `streams_over_limit_max`: requests on streams over the limit that the client had acknowledged.
-    - `connections_max`: connections established in a run. `connects_a_second_max`: TCP connections in any second of it.
-    - `handshakes_failed_max`: TLS handshakes that came to nothing.
-    - `pings_ignored_max`: PINGs of the simulator's that had no answer on a connection that went on for a second.
-    - `credentials_max`: different provider or access tokens in a run.
-    - `bytes_per_notification_max`, `frames_per_notification_max`: from the client, by notification accepted.
-
-    Of tokens, by what the sender wrote as results, or else by whom it sends to in the next run:
-    - `dropped_wrongly_max`: tokens given up that are good. `kept_wrongly_max`: tokens kept that were told to be no good.
-
-    Where retrying cannot help:
-    - `stops`: the sender gives up by itself, and nothing of the above is held against it but `connections_max`.
-    - `says`: text that it puts out, so that a person sees the cause.
-    """
-
-    lost_max: Count = 0
-    duplicated_max: Count = 0
-    new_ids_max: Count = 0
-    attempts_max: Count | None = None
-    retried_final_max: Count = 0
-    not_retried_max: Count = 0
-    hung_s_max: Duration | None = None
-    retry_early_max: Count = 0
-    retry_wait_s_min: Duration | None = None
-    recovery_s_max: Duration | None = None
-    streams_over_limit_max: Count = 0
-    connections_max: Count | None = None
-    connects_a_second_max: Count | None = None
-    handshakes_failed_max: Count | None = None
-    pings_ignored_max: Count = 0
-    credentials_max: Count | None = None
-    bytes_per_notification_max: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    frames_per_notification_max: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    dropped_wrongly_max: Count = 0
-    kept_wrongly_max: Count = 0
-    stops: bool = False
-    says: Line | None = None
+    lost_max: Annotated[
+        Count, _about("Devices that take notifications, and had none accepted by the end of the last run.")
+    ] = 0
+    duplicated_max: Annotated[
+        Count,
+        _about(
+            "Devices that had a second one accepted in a run, though the whole answer to the first had reached a connection "
+            "that went on."
+        ),
+    ] = 0
+    new_ids_max: Annotated[
+        Count,
+        _about(
+            "Notifications sent again under another id than before (`apns-id`; with FCM `pushrig_id` among the data)."
+        ),
+    ] = 0
+    attempts_max: Annotated[Count | None, _about("Requests for one device in a run.")] = None
+    retried_final_max: Annotated[
+        Count,
+        _about(
+            "Requests for a device after a final answer in the same run; after one that says that the token is no good, also "
+            "in a later run."
+        ),
+    ] = 0
+    not_retried_max: Annotated[
+        Count, _about("Devices whose last answer was one to retry after (429, 500, 502, 503, 504), or that had none.")
+    ] = 0
+    hung_s_max: Annotated[
+        Duration | None, _about("Seconds from a request that is never answered to the next for the same device.")
+    ] = None
+    retry_early_max: Annotated[
+        Count, _about("Requests for a device before the time that `Retry-After` in its last answer names.")
+    ] = 0
+    retry_wait_s_min: Annotated[
+        Duration | None,
+        _about("Seconds at least from a 429 or 5xx without `Retry-After` to the next request for the device."),
+    ] = None
+    recovery_s_max: Annotated[
+        Duration | None,
+        _about(
+            "Seconds from the end of the last phase that ends until as many are accepted in a second as before the first of "
+            "them, or all have been."
+        ),
+    ] = None
+    streams_over_limit_max: Annotated[
+        Count, _about("Requests on streams over the limit that the client had acknowledged.")
+    ] = 0
+    connections_max: Annotated[Count | None, _about("Connections established in a run.")] = None
+    connects_a_second_max: Annotated[Count | None, _about("TCP connections in any one second of a run.")] = None
+    handshakes_failed_max: Annotated[Count | None, _about("TLS handshakes that came to nothing.")] = None
+    pings_ignored_max: Annotated[
+        Count, _about("PINGs of the simulator without an answer, on connections that went on for another second.")
+    ] = 0
+    credentials_max: Annotated[Count | None, _about("Different provider or access tokens in a run.")] = None
+    bytes_per_notification_max: Annotated[
+        Quantity | None, _about("Bytes from the client, within TLS, by notification accepted.")
+    ] = None
+    frames_per_notification_max: Annotated[
+        Quantity | None, _about("Frames from the client by notification accepted.")
+    ] = None
+    dropped_wrongly_max: Annotated[
+        Count,
+        _about(
+            "Good tokens given up: by the results that the sender wrote, or else by whom it no longer sends to in the next run."
+        ),
+    ] = 0
+    kept_wrongly_max: Annotated[Count, _about("Tokens kept that were told to be no good, likewise.")] = 0
+    stops: Annotated[
+        bool,
+        _about(
+            "Trying again cannot help: the sender ends by itself, and nothing but `connections_max` and `says` is graded."
+        ),
+    ] = False
+    says: Annotated[Line | None, _about("Text that the sender puts out, so that a person sees the cause.")] = None
 
 
 class Scenario(_Part, frozen=True, kw_only=True):
