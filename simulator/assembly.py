@@ -15,6 +15,7 @@ from simulator.faults.engine import Faults
 from simulator.fcm.access_token import AccessTokens
 from simulator.fcm.registrations import Registrations as FcmRegistrations
 from simulator.fcm.state import FcmState, Project
+from simulator.frame_log import FrameLog
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.observations import Observations
@@ -69,4 +70,5 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         registrations=Registrations(settings.seed),
         faults=Faults(settings.seed),
         observations=Observations(time.monotonic),
+        frame_log=FrameLog(time.monotonic),
     )

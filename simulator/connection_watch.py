@@ -1,12 +1,24 @@
 """Looks on at one connection, whatever it speaks: when it was opened, how it ended, and how many bytes went over it. No I/O."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 from simulator.observation_records import By, Closed, Opened
 from simulator.observations import Observations
 
 End = Literal["end", "reset", "error"]
+
+
+class Onlooker(Protocol):
+    """Who is told of one connection: that it was opened, of every byte in both directions, and how it ended."""
+
+    def opened(self, spoken: str, host: str | None, tls: str | None, alpn: str | None) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def sent(self, data: bytes) -> None: ...
+
+    def closed(self, by: By, how: End) -> None: ...
 
 
 class ConnectionWatch:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple, Protocol
 
+from simulator.faults.engine import Played
 from simulator.frame_text import FrameReader, FrameText, shown_plain, without_secrets
 
 RECENT_LINES_MAX: Final = 20_000
@@ -53,16 +54,6 @@ class Sink(Protocol):
 
     def flush(self) -> object:
         """Raises OSError."""
-
-
-class ConnectionLog(Protocol):
-    """Who looks on at the bytes of one connection."""
-
-    def received(self, data: bytes) -> None:
-        """The client sent these bytes; told before anything answers them."""
-
-    def sent(self, data: bytes) -> None:
-        """These bytes are being written to the client."""
 
 
 class FrameLog:
@@ -109,20 +100,29 @@ class FrameLog:
         self._write(f"{FIRST_LINE}{began_at}\n{_LEGEND}")
         self.on = True
 
+    def forget(self) -> None:
+        """Keep none of the lines so far; numbers and the file go on."""
+        self._lines.clear()
+
     def end(self) -> None:
         """Write down nothing any more; what was kept can still be read."""
         self.on = False
         self.flush()
         self._sink = None
 
-    def connection(self, number: int, about: str, *, http2: bool) -> ConnectionLog:
-        """The log of a new connection, to be told of all its bytes. `about`: what is known of it."""
-        self.note(number, f"opened, {about}")
-        return _Http2Log(self, number) if http2 else _Http1Log(self, number)
+    def connection(self, number: int, peer: str, *, http2: bool) -> "ConnectionLog":
+        """The log of a new connection, to be told of all its bytes."""
+        return _Http2Log(self, number, peer) if http2 else _Http1Log(self, number, peer)
 
     def note(self, connection: int, text: str) -> None:
         """Write down what happened to a connection; 0: to one that has no number."""
         self.add(connection, "-", (FrameText(0, text),))
+
+    def played(self, played: Played) -> None:
+        """Write down an effect of a fault."""
+        stage = "" if played.stage is None else f" {played.stage.value}"
+        texts = (FrameText(played.stream or 0, f"fault {played.number} plays: {played.name}{stage}"),)
+        self.add(played.connection or 0, "-", texts)
 
     def add(self, connection: int, direction: Direction, texts: Iterable[FrameText]) -> None:
         """Write down frames of one moment."""
@@ -195,14 +195,41 @@ class FrameLog:
         return self._number
 
 
-class _Http2Log:
-    """See `ConnectionLog`."""
+class ConnectionLog:
+    """The lines of one connection; what it speaks decides how its bytes are read."""
 
-    __slots__ = ("_client", "_log", "_number", "_simulator")
+    __slots__ = ("_log", "_number", "_peer")
 
-    def __init__(self, log: FrameLog, number: int) -> None:
+    def __init__(self, log: FrameLog, number: int, peer: str) -> None:
         self._log = log
         self._number = number
+        self._peer = peer
+
+    def opened(self, spoken: str, host: str | None, tls: str | None, alpn: str | None) -> None:
+        """The connection is established. `host`: by SNI; `tls`, `alpn`: as agreed upon."""
+        over = f"{tls}, ALPN {alpn or 'none'}, for {host or 'no host'}" if tls else "cleartext"
+        self._log.note(self._number, f"opened by {self._peer}: {spoken} over {over}")
+
+    def received(self, data: bytes) -> None:
+        """The client sent these bytes; told before anything answers them."""
+        raise NotImplementedError
+
+    def sent(self, data: bytes) -> None:
+        """These bytes are being written to the client."""
+        raise NotImplementedError
+
+    def closed(self, by: str, how: str) -> None:
+        """The connection has ended."""
+        self._log.note(self._number, f"ended by the {by}: {how}")
+
+
+class _Http2Log(ConnectionLog):
+    """See `ConnectionLog`."""
+
+    __slots__ = ("_client", "_simulator")
+
+    def __init__(self, log: FrameLog, number: int, peer: str) -> None:
+        super().__init__(log, number, peer)
         self._client = FrameReader(from_client=True)
         self._simulator = FrameReader(from_client=False)
 
@@ -213,14 +240,10 @@ class _Http2Log:
         self._log.add(self._number, "<", self._simulator.read(data))
 
 
-class _Http1Log:
+class _Http1Log(ConnectionLog):
     """See `ConnectionLog`: a line for each read and write, with the start of the message where one begins there."""
 
-    __slots__ = ("_log", "_number")
-
-    def __init__(self, log: FrameLog, number: int) -> None:
-        self._log = log
-        self._number = number
+    __slots__ = ()
 
     def received(self, data: bytes) -> None:
         self._log.add(self._number, ">", (_http1_text(data),))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
-from simulator.request_facts import credential_hash
+from simulator.credential_hash import credential_hash
 from wire import frames
 from wire.errors import code_name
 from wire.hpack import Decoder, HeaderListTooLarge, HpackError

@@ -3,15 +3,20 @@
 from enum import Enum, unique
 
 from simulator.apns.host_environment import ApnsHost
+from simulator.devices.fates import Provider
 from simulator.fcm.google_host import GoogleHost
 
 
 @unique
 class HostOwner(Enum):
-    """Any other host, such as localhost, is nobody's: both providers answer there, by path."""
+    """Any other host, such as localhost, is nobody's: both providers answer there, by path. `provider`: who answers there."""
 
-    APPLE = "apple"
-    GOOGLE = "google"
+    APPLE = Provider.APNS
+    GOOGLE = Provider.FCM
+
+    @property
+    def provider(self) -> Provider:
+        return self.value
 
 
 _OWNERS = {

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import h11
 
 from simulator.deadlines import Since
-from simulator.devices.fates import Provider
 from simulator.faulted_line import Timeline
 from simulator.faults.asked import asked_of_fcm
 from simulator.faults.fault import Stage
@@ -92,7 +91,7 @@ class Http1Session:
 
     def _open_under_faults(self, now_s: float) -> None:
         rig = self._parts.rig
-        provider = {HostOwner.GOOGLE: Provider.FCM, HostOwner.APPLE: Provider.APNS, None: None}[self._owner]
+        provider = self._owner and self._owner.provider
         opening = rig.faults.opening_of(self._connection_id, provider, rig.clock.now_s(), http1=True)
         if opening is USUAL_OPENING:
             return

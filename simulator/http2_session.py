@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from simulator.apns.link import Link
 from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, STREAM_LIMIT_ABUSE_TEXT, ApnsPlane, first_settings
 from simulator.deadlines import Deadlines, Overdue
-from simulator.devices.fates import Provider
 from simulator.faulted_line import FaultedLine, announce
 from simulator.faulted_streams import FaultedStreams
-from simulator.faults.line import USUAL_OPENING, Act, Ending, StreamLimit, StrictStreams
+from simulator.faults.line import USUAL_OPENING, Act, Ending, Opening, StreamLimit, StrictStreams
 from simulator.fcm import plane as google
 from simulator.fcm.plane import GooglePlane
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
@@ -36,6 +35,10 @@ class Http2Session:
         settings = {**first_settings(link), MAX_HEADER_LIST_SIZE: parts.limits.header_list_bytes_max}
         if owner is HostOwner.GOOGLE:
             settings[MAX_CONCURRENT_STREAMS] = google.STREAMS_MAX
+        opening, rig = USUAL_OPENING, parts.rig
+        if rig.faults.on_openings:
+            opening = rig.faults.opening_of(connection_id, owner and owner.provider, rig.clock.now_s())
+            settings.update(opening.settings)
         self._wire = ServerConnection(
             settings,
             body_bytes_max=PAYLOAD_BYTES_KEPT_MAX if owner is HostOwner.APPLE else BODY_BYTES_KEPT_MAX,
@@ -52,20 +55,14 @@ class Http2Session:
         self._streams_announced = settings[MAX_CONCURRENT_STREAMS]
         self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT if self._googles_alone else STREAM_LIMIT_ABUSE_TEXT
 
-        if parts.rig.faults.on_openings:
-            self._open_under_faults(owner, settings, now_s)
+        if opening is not USUAL_OPENING:
+            self._open(opening, now_s)
 
-    def _open_under_faults(self, owner: HostOwner | None, settings: dict[int, int], now_s: float) -> None:
-        rig, connection = self._parts.rig, self._plane.connection_id
-        provider = None if owner is None else Provider.FCM if owner is HostOwner.GOOGLE else Provider.APNS
-        opening = rig.faults.opening_of(connection, provider, rig.clock.now_s())
-        if opening is USUAL_OPENING:
-            return
+    def _open(self, opening: Opening, now_s: float) -> None:
+        """Begin as faults want it, but for the first SETTINGS, which have their part already."""
         wire = self._wire
-        if opening.settings or not opening.greeted:
-            wire.data_to_send()  # the usual SETTINGS
-        if opening.settings and opening.greeted:
-            announce(wire, {**settings, **dict(opening.settings)})
+        if not opening.greeted:
+            wire.data_to_send()
         self._strict = opening.strict_streams
         if self._strict is not None and self._strict.at_once:
             wire.bind_streams_at_once()

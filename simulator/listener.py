@@ -12,7 +12,7 @@ from itertools import count
 from simulator.apns.answer import RandomIds
 from simulator.apns.certificate import UNREADABLE, ClientCertificate, read_client_certificate
 from simulator.apns.link import Link
-from simulator.connection_watch import ConnectionWatch, End
+from simulator.connection_watch import ConnectionWatch, End, Onlooker
 from simulator.deadlines import Overdue
 from simulator.devices.token_space import Environment
 from simulator.door import CLOSE_TIMEOUT_S, RESET_ON_CLOSE, Door, listening_sockets, peer_text
@@ -136,6 +136,7 @@ class ProviderPlane:
     def _tick_and_go_on(self) -> None:
         if self._doors_matter:
             self._look_at_doors()
+        self.rig.frame_log.flush()
         waiting = self._to_look_at or list(self.open)
         self._to_look_at = waiting[CONNECTIONS_A_TICK_MAX:]
         self._look_at(waiting[:CONNECTIONS_A_TICK_MAX])
@@ -206,7 +207,7 @@ class ProviderConnection(asyncio.Protocol):
         self._opened_s = 0.0
         self._closing_s: float | None = None  # since when a tick has found the transport closing
         self.reading_paused = False  # nothing is read from the client until it has read
-        self._watch: ConnectionWatch | None = None  # looks on, where somebody asked for observations
+        self._onlookers: tuple[Onlooker, ...] = ()  # where somebody asked for observations or frames
         self._client_ended = False
         self._aborted = False
         self._stalled = False  # a fault has nothing read from the client
@@ -242,8 +243,8 @@ class ProviderConnection(asyncio.Protocol):
             return
         number, now_s = next(shared.connection_numbers), shared.monotonic_s()
         shared.rig.faults.connections = number
-        if shared.rig.observations.on:
-            self._observe(transport, number, spoken, owner, host)
+        if shared.rig.observations.on or shared.rig.frame_log.on:
+            self._let_look_on(transport, number, spoken, owner, host)
         if spoken is Spoken.HTTP2:
             certificate = None if owner is HostOwner.GOOGLE else certificate_of(tls)
             link = Link.opened(host, shared.environment, certificate)
@@ -251,17 +252,22 @@ class ProviderConnection(asyncio.Protocol):
         else:
             self._session = Http1Session(shared.parts, owner, number, now_s, time.time, secure=tls is not None)
 
-    def _observe(
+    def _let_look_on(
         self, transport: asyncio.Transport, number: int, spoken: Spoken, owner: HostOwner | None, host: str | None
     ) -> None:
         rig, tls = self._shared.rig, _tls_of(transport)
-        observations, peer = rig.observations, peer_text(transport.get_extra_info("peername"))
-        if spoken is Spoken.HTTP2:
-            self._watch = FrameWatch(observations, number, peer, owner, rig.clock.now_s)
-        else:
-            self._watch = ConnectionWatch(observations, number, peer)
+        peer, http2 = peer_text(transport.get_extra_info("peername")), spoken is Spoken.HTTP2
+        onlookers: list[Onlooker] = []
+        if rig.observations.on and http2:
+            onlookers.append(FrameWatch(rig.observations, number, peer, owner, rig.clock.now_s))
+        elif rig.observations.on:
+            onlookers.append(ConnectionWatch(rig.observations, number, peer))
+        if rig.frame_log.on:
+            onlookers.append(rig.frame_log.connection(number, peer, http2=http2))
+        self._onlookers = tuple(onlookers)
         version, alpn = (None, None) if tls is None else (tls.version(), tls.selected_alpn_protocol())
-        self._watch.opened(spoken.value, host, version, alpn)
+        for onlooker in onlookers:
+            onlooker.opened(spoken.value, host, version, alpn)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -275,8 +281,8 @@ class ProviderConnection(asyncio.Protocol):
             if session is None:
                 return
             self._first_bytes = b""
-        if self._watch is not None:
-            self._watch.received(data)
+        for onlooker in self._onlookers:
+            onlooker.received(data)
         session.receive(data)
         if self._shared.rig.scenario is not None:
             self._shared.rig.scenario.go_on()
@@ -292,8 +298,8 @@ class ProviderConnection(asyncio.Protocol):
         data = session.data_to_send()
         if data:
             self._shared.rig.counters.bytes_out += len(data)
-            if self._watch is not None:
-                self._watch.sent(data)
+            for onlooker in self._onlookers:
+                onlooker.sent(data)
             self._transport.write(data)
         if session.closing:
             self.end(session.ending or Ending.CLOSE)
@@ -410,12 +416,12 @@ class ProviderConnection(asyncio.Protocol):
         if self._transport is not None:
             self._shared.open.discard(self)
             self._shared.rig.counters.connections_open -= 1
-            if self._watch is not None:
-                broken = exc is not None
-                how: End = "error" if broken else "end"
-                if self._aborted or isinstance(exc, ConnectionError):
-                    how = "reset"
-                self._watch.closed("client" if self._client_ended or broken else "simulator", how)
+            broken = exc is not None
+            how: End = "error" if broken else "end"
+            if self._aborted or isinstance(exc, ConnectionError):
+                how = "reset"
+            for onlooker in self._onlookers:
+                onlooker.closed("client" if self._client_ended or broken else "simulator", how)
 
 
 def _tls_of(transport: asyncio.Transport) -> ssl.SSLObject | None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from simulator.apns.request import DEVICE_PATH_PREFIX
+from simulator.credential_hash import credential_hash
 from simulator.fcm.plane import is_googles
 from simulator.host_owner import HostOwner
 from wire.request import Head
@@ -128,14 +128,6 @@ def answer_facts(fields: Fields, body: bytes, now_s: Callable[[], float]) -> Ans
         None if retry_after is None else _seconds(retry_after, now_s),
         said.timestamp,
     )
-
-
-def credential_hash(authorization: bytes | None) -> str | None:
-    """Tells two credentials apart, whatever the scheme before them is called; None: there is none."""
-    if not authorization:
-        return None
-    credential = authorization.partition(b" ")[2].strip() or authorization
-    return blake2b(credential, digest_size=6).hexdigest()
 
 
 def _first_values(fields: Fields) -> dict[bytes, bytes]:

@@ -5,6 +5,7 @@ So two simulators live in one process, and a test builds one out of parts.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from simulator.apns.state import ApnsState
@@ -14,8 +15,9 @@ from simulator.counters import Counters
 from simulator.devices.draws import COUNT_MAX, Devices, Minted
 from simulator.devices.fates import Fate, Provider
 from simulator.devices.registration_space import REGISTRATION_SEED_MAX
-from simulator.faults.engine import Faults
+from simulator.faults.engine import Faults, Played
 from simulator.fcm.state import FcmState
+from simulator.frame_log import FrameLog, Sink
 from simulator.journal import Journal
 from simulator.ledger import Ledger
 from simulator.observations import Observations
@@ -99,6 +101,7 @@ class Rig:
     registrations: Registrations = field(default_factory=Registrations)
     faults: Faults = field(default_factory=Faults)
     observations: Observations = field(default_factory=lambda: Observations(lambda: 0.0))
+    frame_log: FrameLog = field(default_factory=lambda: FrameLog(lambda: 0.0))
     scenario: "ScenarioPlayer | None" = None
 
     def __post_init__(self) -> None:
@@ -109,10 +112,34 @@ class Rig:
         """Keep records of all that is seen and done on connections from now on; what was kept before is forgotten."""
         self.observations.begin()
         self.journal.watch(self.observations.judged)
-        self.faults.watched = self.observations.played
+        self._watch_faults()
 
     def stop_observing(self) -> None:
         """Keep no more records; those there are can still be read."""
         self.observations.end()
         self.journal.watch(None)
-        self.faults.watched = None
+        self._watch_faults()
+
+    def log_frames(self, sink: Sink | None = None) -> None:
+        """Write down the frames of all connections that are opened from now on. `sink`: takes the lines besides."""
+        began = datetime.fromtimestamp(self.clock.now_s(), UTC)
+        self.frame_log.begin(began.isoformat(timespec="milliseconds"), sink)
+        self._watch_faults()
+
+    def stop_logging_frames(self) -> None:
+        """Write down no more frames; the recent ones can still be read."""
+        self.frame_log.end()
+        self._watch_faults()
+
+    def _watch_faults(self) -> None:
+        watching: list[Callable[[Played], None]] = []
+        if self.observations.on:
+            watching.append(self.observations.played)
+        if self.frame_log.on:
+            watching.append(self.frame_log.played)
+
+        def tell_all(played: Played) -> None:
+            for each in watching:
+                each(played)
+
+        self.faults.watched = tell_all if watching else None

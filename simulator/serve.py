@@ -24,6 +24,7 @@ from simulator.devices.token_space import Environment
 from simulator.door import Door
 from simulator.errors import SettingsError
 from simulator.faults.engine import Planned
+from simulator.frame_log_file import open_frame_log
 from simulator.listener import ProviderPlane
 from simulator.provider_tls import ServerNames, server_tls_context
 from simulator.rig import Rig
@@ -65,6 +66,8 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         rig.faults.add(planned, rig.clock.now_s())
     if settings.observe == "on":
         rig.observe()
+    if settings.frame_log is not None:
+        rig.log_frames(open_frame_log(settings.frame_log, "--frame-log"))
     _begin_scenario(rig, settings)
     doors: list[Door] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
@@ -85,6 +88,8 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         for door in doors:
             door.close()
         plane.close_connections()
+        await asyncio.sleep(0)  # the last frames are logged
+        rig.stop_logging_frames()
         control.close()
 
 

@@ -38,6 +38,7 @@ def serve(
     faults_file: Annotated[Path | None, option("faults_file")] = None,
     scenario: Annotated[str | None, option("scenario")] = None,
     observe: Annotated[str | None, option("observe")] = None,
+    frame_log: Annotated[Path | None, option("frame_log")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -64,6 +65,8 @@ def serve(
       pushrig serve --fault 'reason reason=TooManyRequests retry_after_s=5 share_of_requests=0.1'
 
       pushrig serve --scenario goaway-mid-burst
+
+      pushrig serve --frame-log frames.txt
 
       pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 

@@ -192,6 +192,13 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "on or off",
         ),
     ] = "off"
+    frame_log: Annotated[
+        Path | None,
+        _row(
+            "File for every frame of every connection, a line each, up to 256 MiB; an older log there is replaced.",
+            "the path of a file that does not exist yet, or holds an older frame log",
+        ),
+    ] = None
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(

@@ -17,6 +17,7 @@ from simulator.control import (
     clock_control,
     device_tokens,
     faults,
+    frames,
     notifications,
     observing,
     populations,
@@ -76,6 +77,7 @@ def all_endpoints(*, bearer: bool) -> tuple[AnyEndpoint, ...]:
         *clock_control.ENDPOINTS,
         *faults.ENDPOINTS,
         *observing.ENDPOINTS,
+        *frames.ENDPOINTS,
         *scenario_control.ENDPOINTS,
         Endpoint(
             method="GET",

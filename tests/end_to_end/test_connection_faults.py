@@ -253,7 +253,7 @@ def test_refused_stream_late_refuses_once_a_connection_has_carried_many(credenti
             port.add(ResetStreamFault(code=ErrorCode.REFUSED_STREAM.value), Match(from_request=6))
             async with port.client() as client:
                 assert await client.push(8) == [200] * 5
-                assert client.resets == {each: ErrorCode.REFUSED_STREAM for each in (11, 13, 15)}
+                assert client.resets == dict.fromkeys((11, 13, 15), ErrorCode.REFUSED_STREAM)
                 assert port.accepted == 5
             async with port.client() as rotated:
                 assert await rotated.push(3) == [200] * 3

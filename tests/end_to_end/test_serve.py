@@ -219,8 +219,7 @@ SPOILED: Mapping[str, str] = {
     "faults_file": "/nowhere/faults.toml",
     "scenario": "no-such-scenario",
     "observe": "yes",
-    "faults": "latancy median_ms=5",
-    "faults_file": "/nowhere/faults.toml",
+    "frame_log": "/nowhere/frames.txt",
     "stop_with_stdin": "yes",
 }
 

@@ -130,6 +130,7 @@ SPOILED: list[tuple[str, object]] = [
     ("scenario", ""),
     ("scenario", 7),
     ("observe", "yes"),
+    ("frame_log", ""),
     ("stop_with_stdin", "yes"),
 ]
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sender.fcm.message_template import ID_KEY as SENDERS_ID_KEY
+from simulator.credential_hash import credential_hash
 from simulator.host_owner import HostOwner
-from simulator.request_facts import ID_KEY, AnswerFacts, RequestFacts, answer_facts, credential_hash, request_facts
+from simulator.request_facts import ID_KEY, AnswerFacts, RequestFacts, answer_facts, request_facts
 
 NOW_S = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 SEND = b"/v1/projects/p/messages:send"
