@@ -85,7 +85,7 @@ class Delivery:
         reaction = react(answer, attempts, now_s, self.policy, self._draw())
         action = reaction.action
         if action is Action.RENEW and not self.credential.renew(authorization, now_s):
-            # The credential is too young to be renewed: its refusal is no matter of age, so wait as for any other failure.
+            # It was renewed just before: its refusal is no matter of age, so wait as for any other failure.
             reaction = react(Answer(STATUS_OF_NO_ANSWER), attempts, now_s, self.policy, self._draw())
             action = reaction.action
         if action in (Action.RENEW, Action.MOVE):

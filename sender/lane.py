@@ -54,7 +54,7 @@ class Lane:
         )
         self.in_flight: dict[int, tuple[Due, float]] = {}  # stream -> notification and when it was sent, oldest first
         self.draining = False  # takes no more; closes when what is in flight is answered
-        self.answered = 0
+        self.settled = 0  # notifications that got their final answer on it
         self.why = ""  # why it drains or failed
         self._prepared: PreparedRequest | None = None
         # What the prepared request carries, and what those before it did: of streams above an id.
@@ -140,7 +140,7 @@ class Lane:
         latency_ms = delivery.counts.latency_ms
         append = delivery.outcomes.append
         now_ms = int(now_s * 1000)
-        accepted = same = 0
+        accepted = final = same = 0
         latency, sent_before_s = 0, None
         responses = connection.receive_data(data)
         for response in responses:
@@ -162,14 +162,16 @@ class Lane:
                 continue
             authorization = self._authorization_of(response.stream_id)
             action = delivery.settle(due, delivery.provider.read_answer(response), authorization, now_s)
-            if action not in _FINAL:
+            if action in _FINAL:
+                final += 1
+            else:
                 delivery.counts.latency_not_final_ms[latency] += 1
             if action is Action.MOVE:
                 self.drain("the provider is shutting this connection")
         if same:
             latency_ms[latency] += same
         if responses:
-            self.answered += len(responses)
+            self.settled += accepted + final
             delivery.counts.accepted += accepted
             delivery.last_answer_at_s = now_s
         if connection.events:

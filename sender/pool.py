@@ -65,7 +65,7 @@ class PoolOptions:
 
 
 def reconnect_pause_s(failures: int, options: PoolOptions, draw: float) -> float:
-    """How long to wait before the next attempt after `failures` connections in a row that answered nothing.
+    """How long to wait before the next attempt after `failures` connections in a row that settled nothing.
 
     None failed: at once. `draw`: uniform in [0, 1), so that several connections do not come back together.
     """

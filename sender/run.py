@@ -207,7 +207,7 @@ class Seat:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._failures = 0  # in a row, of connections that answered nothing
+        self._failures = 0  # in a row, of connections that settled nothing
 
     def pause_s(self, draw: float) -> float:
         """How long to wait before the next attempt to connect. `draw`: uniform in [0, 1)."""
@@ -229,4 +229,4 @@ class Seat:
     def closed(self, lane: Lane) -> None:
         """The connection that sat here is gone."""
         self._run.last_error = lane.why or self._run.last_error
-        self._failures = 0 if lane.answered else self._failures + 1
+        self._failures = 0 if lane.settled else self._failures + 1

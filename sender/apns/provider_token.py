@@ -1,7 +1,7 @@
 """The sender's provider token: an ES256 JWT, made once, shared by all connections, renewed in time.
 
 Apple refuses tokens over one hour old, and tokens that change more often than every 20 minutes. So one token serves the whole
-process, is renewed after 50 minutes, and is not renewed before 20 have passed, whoever asks.
+process, and is renewed after 50 minutes; before that only when Apple calls it expired, and no more often than Apple allows.
 """
 
 import base64
@@ -35,6 +35,7 @@ class ProviderTokenSource(Credential):
         self._key, self._key_id, self._team_id = key, key_id, team_id
         self._text = b""
         self._issued_at_s = 0.0
+        self._renewed_at_s = float(-RENEW_NOT_BEFORE_S)  # because the one before was refused
 
     @classmethod
     def from_file(cls, path: Path, key_id: str, team_id: str) -> "ProviderTokenSource":
@@ -64,13 +65,15 @@ class ProviderTokenSource(Credential):
     def renew(self, refused: bytes, now_s: float) -> bool:
         """The provider refused the token `refused` as expired. True when another one is there to be used.
 
-        Many notifications are refused with one token: the first to report it renews it, the others find it renewed. A token
-        younger than 20 minutes is kept: its refusal has another cause (a clock that is wrong), and a new one would be no older.
+        Many notifications are refused with one token: the first to report it renews it, the others find it renewed. If the
+        new one is refused within 20 minutes too, it is kept: the cause is another (a clock that is wrong), and a third would be
+        no better.
         """
         if refused != self._text:
             return True
-        if now_s - self._issued_at_s < RENEW_NOT_BEFORE_S:
+        if now_s - self._renewed_at_s < RENEW_NOT_BEFORE_S:
             return False
+        self._renewed_at_s = now_s
         self._issue(now_s)
         return True
 

@@ -170,6 +170,19 @@ def test_a_refused_stream_is_sent_again_elsewhere_without_counting() -> None:
     assert provider.lane.draining and provider.send() == 0
 
 
+def test_only_final_answers_make_a_connection_one_that_served() -> None:
+    """What was refused or told to come back says nothing for the next attempt to connect."""
+    sender = delivery()
+    sender.add([due(number) for number in range(3)])
+    provider = ScriptedProvider(sender)
+    provider.send()
+    provider.reject(1, 503, "ServiceUnavailable")
+    assert provider.lane.settled == 0
+    provider.answer(3)
+    provider.reject(5, 400, "BadDeviceToken")
+    assert provider.lane.settled == 2
+
+
 @pytest.mark.parametrize("code", [ErrorCode.INTERNAL_ERROR, ErrorCode.STREAM_CLOSED, 0xFF])
 def test_any_other_reset_is_a_failed_attempt(code: int) -> None:
     sender = delivery()

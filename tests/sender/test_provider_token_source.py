@@ -59,11 +59,15 @@ def test_a_refused_token_is_renewed_once(tmp_path: Path) -> None:
     assert tokens.text(NOW_S + RENEW_NOT_BEFORE_S + 1) is second
 
 
-def test_a_token_younger_than_twenty_minutes_is_kept_whoever_asks(tmp_path: Path) -> None:
+def test_a_young_token_that_is_called_expired_is_renewed_but_not_twice_in_twenty_minutes(tmp_path: Path) -> None:
     tokens = source(tmp_path)
     first = tokens.text(NOW_S)
-    assert not tokens.renew(first, NOW_S + RENEW_NOT_BEFORE_S - 1)
-    assert tokens.text(NOW_S + RENEW_NOT_BEFORE_S - 1) is first
+    assert tokens.renew(first, NOW_S + 1)
+    second = tokens.text(NOW_S + 1)
+    assert second != first
+    assert not tokens.renew(second, NOW_S + RENEW_NOT_BEFORE_S)
+    assert tokens.text(NOW_S + RENEW_NOT_BEFORE_S) is second
+    assert tokens.renew(second, NOW_S + 1 + RENEW_NOT_BEFORE_S)
 
 
 def test_a_clock_set_far_back_brings_a_new_token(tmp_path: Path) -> None:

@@ -197,6 +197,6 @@ def test_a_seat_waits_longer_after_each_failure_and_not_after_an_answer() -> Non
     assert pauses == sorted(pauses)
     assert pauses[0] == 0.0 < pauses[1]
     lane = Lane(run.delivery, PoolOptions().lane, START_S)
-    lane.answered = 1
+    lane.settled = 1
     seat.closed(lane)
     assert seat.pause_s(0.5) == 0.0
