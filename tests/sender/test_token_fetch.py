@@ -53,7 +53,7 @@ def test_a_form_is_posted_and_the_answer_brought_back() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (None, "reset|closed|Remote end"),
+        (None, "reset|closed|Remote end|Broken pipe"),
         (b"", "Remote end closed"),
         (b"nonsense\r\n\r\n", "nonsense"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (ANSWER_BYTES_MAX + 1), "more than 65,536 bytes"),
