@@ -1,5 +1,6 @@
 """`pushrig send`: the reference sender's command line."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,12 +25,18 @@ OPTIONS_OF_FCM = ("fcm_endpoint", "service_account", "project")
 
 def send(
     context: typer.Context,
-    store: Annotated[
-        Path, typer.Option("--store", metavar="FILE", help="Device store, made by `pushrig import` or `tokens`.")
-    ],
     topic: Annotated[
         str, typer.Option("--topic", envvar="PUSHRIG_TOPIC", help="The app whose devices are meant; also apns-topic.")
     ],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="FILE",
+            help="Device store, made by `pushrig import` or `tokens`. Needed, but under `pushrig replay`.",
+            show_default=False,
+        ),
+    ] = None,
     payload: Annotated[
         Path | None,
         typer.Option(
@@ -162,6 +169,8 @@ def send(
     that was killed is resumed by the same command: at most 4,096 notifications are sent twice, under the same id. APNs
     gets it as apns-id, FCM as the data key pushrig_id.
 
+    Under `pushrig replay` it needs no options: it sends to the devices that the scenario has, and writes what came of it.
+
     APNs: it authenticates with provider tokens, made with --key-file, --key-id and --team-id, or with a client certificate.
     Where the environment has both, the key is used unless --cert-file is given.
 
@@ -190,10 +199,13 @@ def send(
     from sender.lane import LaneOptions
     from sender.pool import Endpoint, PoolOptions
     from sender.reaction import RetryPolicy
+    from sender.replay_variables import Replayed, is_replayed, prepare, write_results
     from sender.store.errors import CampaignError, StoreError
+    from sender.store.registration import APNS, FCM
     from sender.summary import ProgressBar, print_report
 
     typed = {name for name in context.params if _is_typed(context, name)}
+    replayed: Replayed | None = None
 
     def apns_part(file: Path) -> ApnsPart:
         if endpoint is None:
@@ -223,6 +235,15 @@ def send(
         return FcmPart(_read(file, "--message"), Endpoint.parse(fcm_endpoint), service_account, project)
 
     try:
+        if store is None and payload is None and message is None and is_replayed(os.environ):
+            replayed = prepare(os.environ, topic)
+            store, campaign = replayed.store, replayed.campaign
+            payload = replayed.content if replayed.provider == APNS else None
+            message = replayed.content if replayed.provider == FCM else None
+            if replayed.answer_timeout_s is not None and "answer_timeout_s" not in typed:
+                answer_timeout_s = min(answer_timeout_s, replayed.answer_timeout_s)
+        if store is None:
+            raise SenderError("which devices? Give a device store with --store FILE")
         _check_providers(typed, payload, message)
         parts: list[ApnsPart | FcmPart] = []
         contents: list[tuple[Path, bytes]] = []
@@ -251,6 +272,8 @@ def send(
         )
         with ProgressBar(f"campaign {options.name}", shown=not as_json and sys.stderr.isatty()) as bar:
             report = run_campaign(options, bar.update)
+        if replayed is not None:
+            write_results(replayed)
     except (SenderError, StoreError) as error:
         hint = " (--campaign NAME)" if isinstance(error, CampaignError) else ""
         typer.echo(f"pushrig send: {error}{hint}", err=True)

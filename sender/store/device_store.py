@@ -20,6 +20,7 @@ from sender.store.records import (
     Invalidated,
     Outcome,
     Standing,
+    State,
     StoreCounts,
     Summary,
 )
@@ -30,6 +31,11 @@ PROGRESS_ROWS = 10_000  # an import reports its progress once per so many rows
 LISTING_ROWS = 10_000  # listings read so many rows at a time, holding no transaction in between
 
 _TOKEN = "CASE typeof(token) WHEN 'blob' THEN lower(hex(token)) ELSE token END"  # noqa: S105  # no password
+
+_STATE_IN_CAMPAIGN = """
+    (SELECT delivery.state FROM campaign JOIN delivery ON campaign_id = campaign.id AND device_id = device.id
+    WHERE campaign.name = :name AND campaign.provider = :provider)
+"""
 
 _STAGE = """
     CREATE TEMP TABLE incoming (
@@ -204,12 +210,22 @@ class DeviceStore:
         for found in self._listing(columns, "true"):
             yield DeviceRow._make(found[1:])
 
-    def _listing(self, columns: str, where: str) -> Iterator[tuple[int, ...]]:
-        """Rows of the device table by id; `columns` begins with the id."""
+    def results(self, campaign: str, provider: str) -> Iterator[tuple[str, State | None, bool]]:
+        """Token, result and validity of the devices of a provider, by id, after a campaign over it.
+
+        The result is None of devices that it did not come to, and of those that are under way.
+        """
+        columns = f"id, {_TOKEN}, invalidated_at_ms = 0, {_STATE_IN_CAMPAIGN}"
+        known = {int(state): state for state in State}
+        for _, token, valid, state in self._listing(columns, "provider = :provider", name=campaign, provider=provider):
+            yield str(token), known.get(state), bool(valid)
+
+    def _listing(self, columns: str, where: str, **values: str) -> Iterator[tuple[int, ...]]:
+        """Rows of the device table by id; `columns` begins with the id. `values`: of the names that both may use."""
         after = 0
         while found := self._connection.execute(
-            f"SELECT {columns} FROM device WHERE id > ? AND {where} ORDER BY id LIMIT ?",  # noqa: S608  # our own constants
-            (after, LISTING_ROWS),
+            f"SELECT {columns} FROM device WHERE id > :after AND {where} ORDER BY id LIMIT :rows",  # noqa: S608  # constants
+            {"after": after, "rows": LISTING_ROWS, **values},
         ).fetchall():
             yield from found
             after = found[-1][0]
