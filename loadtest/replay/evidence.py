@@ -44,7 +44,11 @@ TOKEN_CHARACTERS = 12
 
 def line_of(each: Observation) -> str:
     """One observation in words, with its time in seconds."""
-    return f"{each.at_s:10.3f} s  {_words(each)}"
+    return _timed(each.at_s, _words(each))
+
+
+def _timed(at_s: float, words: str) -> str:
+    return f"{at_s:10.3f} s  {words}"
 
 
 def of_devices(history: History, devices: Iterable[str], note: str = "") -> list[str]:
@@ -68,18 +72,17 @@ def of_exchange(history: History, exchange: Exchange) -> list[str]:
     """What happened on the stream of one exchange, and to its connection while that was open."""
     request = exchange.request
     until_s = exchange.ended_s if exchange.fate is Fate.ANSWERED else exchange.ended_s + LOST_WITH_CONNECTION_S
-    lines = []
+    timed: list[tuple[float, str]] = []
     for each in history.observations:
-        stream = getattr(each, "stream", None)
         if getattr(each, "connection", None) != request.connection:
             continue
-        if stream == request.stream or (
-            isinstance(each, Goaway | Closed) and exchange.opened_s <= each.at_s <= until_s
-        ):
-            lines.append(line_of(each))
+        disowns = isinstance(each, Goaway) and each.by == "simulator" and each.last_stream_id < request.stream
+        ends = isinstance(each, Goaway | Closed) and exchange.opened_s <= each.at_s <= until_s
+        if getattr(each, "stream", None) == request.stream or disowns or ends:
+            timed.append((each.at_s, line_of(each)))
     if exchange.answer is None:
-        lines.append(f"{exchange.ended_s:10.3f} s  {exchange.fate.value}")
-    return lines
+        timed.append((exchange.ended_s, _timed(exchange.ended_s, f"{_stream(request)}: {exchange.fate.value}")))
+    return [line for _, line in sorted(timed, key=lambda each: each[0])]
 
 
 def of_connection(history: History, number: int) -> list[str]:
