@@ -18,6 +18,10 @@ class IndexRange:
         self._next = taken.stop
         return taken
 
+    def give_back(self, taken: range) -> None:
+        """What was taken last cannot be used after all."""
+        self._next = taken.start
+
     @property
     def remaining(self) -> int:
         """How many have not been taken."""
