@@ -6,7 +6,7 @@ from loadtest.profiles import HORIZON_S, Profile, instant_of
 
 WIDTH_DEFAULT, HEIGHT_DEFAULT = 72, 12
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_SAMPLES_PER_COLUMN = 8
+_SAMPLES_PER_COLUMN = 64
 
 
 def plot(profile: Profile, devices: int, *, width: int = WIDTH_DEFAULT, height: int = HEIGHT_DEFAULT) -> str:
