@@ -129,7 +129,10 @@ class FaultedLine:
         """Do these, in their order. `stream_id`: of the request that the fault met; 0 for none."""
         for each in acts:
             if not self.time.take(each, stream_id, now_s):
-                self._act(each, stream_id)
+                act = each
+                while isinstance(act, Later):  # it has found no room
+                    act = act.act
+                self._act(act, stream_id)
 
     def wake(self, now_s: float) -> None:
         """Do what is due."""
