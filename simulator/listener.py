@@ -72,8 +72,6 @@ class ProviderPlane:
     def make_connection(self) -> "ProviderConnection":
         """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
         self._accepted += 1
-        if self.rig.scenario is not None:
-            self.rig.scenario.connection_came()
         if self._accepted % CONNECTIONS_BETWEEN_COLLECTIONS == 0:
             gc.collect()
         return ProviderConnection(self)
@@ -103,6 +101,8 @@ class ProviderPlane:
 
     def _meet(self) -> Handshake:
         """How the next client is met that comes to a port."""
+        if self.rig.scenario is not None:
+            self.rig.scenario.connection_came()  # also for those that no fault lets in
         faults = self.rig.faults
         faults.arrivals += 1
         return faults.handshake_of(faults.arrivals, self.rig.clock.now_s()) if faults.on_arrivals else USUAL_HANDSHAKE
