@@ -6,7 +6,7 @@ from wire.events import StreamRefused
 from wire.server import ServerConnection
 
 STREAMS = frames.MAX_CONCURRENT_STREAMS
-HALF = frames.WINDOW_BYTES_DEFAULT // 2 + 1
+MORE_THAN_HALF = frames.WINDOW_BYTES_DEFAULT // 2 + 2
 
 
 def test_limits_may_bind_as_soon_as_they_are_announced() -> None:
@@ -34,10 +34,12 @@ def test_pings_may_stay_without_an_answer() -> None:
 def test_a_held_window_is_not_opened_and_what_is_missing_comes_at_once_afterwards() -> None:
     server = open_server()
     server.hold_window(True)
-    for start in range(0, HALF, 10_000):
-        server.receive_data((headers(1, REQUEST) if not start else b"") + data(1, b"x" * min(10_000, HALF - start)))
+    for start in range(0, MORE_THAN_HALF, 10_000):
+        server.receive_data(
+            (headers(1, REQUEST) if not start else b"") + data(1, b"x" * min(10_000, MORE_THAN_HALF - start))
+        )
     assert [each for each in frames_of(server.data_to_send()) if not each.stream_id] == []
     server.hold_window(False)
-    assert server.data_to_send() == frames.window_update_frame(0, HALF)
+    assert server.data_to_send() == frames.window_update_frame(0, MORE_THAN_HALF)
     server.hold_window(False)
     assert server.data_to_send() == b""
