@@ -55,11 +55,11 @@ def play(
                 began_s.append(control.observing().now_s)
                 written = work / f"results-{run}"
                 of_run = {"PUSHRIG_RUN": str(run), "PUSHRIG_RESULTS": str(written)}
-                endings.append(
-                    asyncio.run(
-                        run_sender(command, os.environ, variables | of_run, rig.running.port, limit_s, show=show)
-                    )
-                )
+                sending = run_sender(command, os.environ, variables | of_run, rig.running.port, limit_s, show=show)
+                try:
+                    endings.append(asyncio.run(sending))
+                except asyncio.CancelledError:  # by a signal that ends us
+                    raise KeyboardInterrupt from None
                 ended_s.append(control.observing().now_s)
                 observations = _observed(control)
                 try:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -132,7 +133,10 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
 
 @contextlib.contextmanager
 def _ending_cancels() -> Iterator[None]:
-    """Signals that would end us cancel the block instead, so that the sender ends too."""
+    """Signals that would end us cancel the block instead, so that the sender ends too. They come to the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in ENDING_SIGNALS:
