@@ -123,6 +123,10 @@ class Http1Session:
         self._ended = closing
 
     @property
+    def faulted(self) -> bool:
+        return self._time is not None or self._held is not None
+
+    @property
     def ending(self) -> Ending | None:
         return None if self._time is None else self._time.ending
 

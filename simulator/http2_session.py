@@ -49,6 +49,7 @@ class Http2Session:
         self._googles_alone = owner is HostOwner.GOOGLE
         self._google_plane = GooglePlane(parts.google, self._wire, connection_id, owner, self._met_google)
         self._plane = ApnsPlane(parts.rig, self._wire, link, connection_id, parts.ids, self._google_plane.take)
+        self.faulted = False
         self._faulted: FaultedStreams | None = None  # made when the first fault is at work
         self._line: FaultedLine | None = None  # made when the first one acts on the connection
         self._strict: StrictStreams | None = None
@@ -77,6 +78,7 @@ class Http2Session:
 
     def _made_line(self) -> FaultedLine:
         if self._line is None:
+            self.faulted = True
             self._line = FaultedLine(self._wire, self._parts.rig.counters, self._limit_streams, self._lose_answers)
         return self._line
 
@@ -104,7 +106,7 @@ class Http2Session:
 
     @property
     def closing(self) -> bool:
-        return self._plane.closing or self._wire.failed is not None or self.ending is not None
+        return self._plane.closing or self._wire.failed is not None or (self.faulted and self.ending is not None)
 
     @property
     def ending(self) -> Ending | None:
@@ -130,7 +132,7 @@ class Http2Session:
 
     def receive(self, data: bytes) -> None:
         self._deadlines.heard = True
-        if self._line is not None:
+        if self.faulted and self._line is not None:
             self._line.time.heard = True
             if self._line.time.ending is not None:
                 return  # half closed: what still comes is read and dropped
@@ -150,6 +152,7 @@ class Http2Session:
 
     def _answer_under_faults(self, requests: Sequence[Request]) -> None:
         if self._faulted is None:
+            self.faulted = True
             self._faulted = FaultedStreams(
                 self._parts, self._wire, self._plane, self._google_plane, self._plane.connection_id, self._act
             )

@@ -304,11 +304,16 @@ class ProviderConnection(asyncio.Protocol):
         if session.closing:
             self.end(session.ending or Ending.CLOSE)
             return
-        if session.next_due_s is not None:
-            self._wake_at(session.next_due_s)
+        if session.faulted:
+            self._follow_faults(session, self._transport)
+
+    def _follow_faults(self, session: Session, transport: asyncio.Transport) -> None:
+        due_s = session.next_due_s
+        if due_s is not None:
+            self._wake_at(due_s)
         if session.stalled is not self._stalled:
             self._stalled = session.stalled
-            self._read_or_not(self._transport)
+            self._read_or_not(transport)
 
     def end(self, how: Ending) -> None:
         """End the connection, whatever is open on it."""
@@ -383,9 +388,10 @@ class ProviderConnection(asyncio.Protocol):
                 self._shared.rig.counters.limits_reached[Overdue.GREETING.limit] += 1
                 transport.close()
             return
-        due_s = self._session.next_due_s
-        if due_s is not None and due_s <= now_s:
-            self._session.wake(now_s)
+        if self._session.faulted:
+            due_s = self._session.next_due_s
+            if due_s is not None and due_s <= now_s:
+                self._session.wake(now_s)
         unread_bytes = transport.get_write_buffer_size() if self.reading_paused else None
         if self._session.tick(now_s, unread_bytes):
             self._flush()

@@ -35,6 +35,10 @@ class Session(Protocol):
         """The connection is to be closed once everything is written."""
 
     @property
+    def faulted(self) -> bool:
+        """Faults have acted on the connection: only then `ending`, `stalled` and `next_due_s` have anything to say."""
+
+    @property
     def ending(self) -> Ending | None:
         """How the connection is to be closed, where that was not in good order: a fault's choice."""
 
