@@ -14,7 +14,7 @@ from simulator.faults.fault import Fault, RequestFault, Stage
 from simulator.faults.goaway import GoawayFault
 from simulator.faults.idle_close import IdleCloseFault
 from simulator.faults.latency import LatencyFault
-from simulator.faults.line import AnswerPings, End, Ending, Goaway, IdleClose, Later, Stall
+from simulator.faults.line import AnswerPings, End, Ending, Goaway, IdleClose, LastStream, Later, Stall
 from simulator.faults.maintenance import MaintenanceFault
 from simulator.faults.match import Match
 from simulator.faults.outage import OutageFault
@@ -133,6 +133,21 @@ def test_goaway_abrupt_loses_answers_that_wait(host: str, message: Send) -> None
     assert pair.session.ending is Ending.CLOSE
     assert pair.pass_time(1) == []
     assert pair.bench.rig.counters.accepted == 4
+
+
+@pytest.mark.parametrize(
+    ("last_stream", "named"), [("this", 7), ("before", 5), ("all", 11), ("none", 0), ("max", 2**31 - 1)]
+)
+def test_the_last_stream_of_a_goaway(last_stream: LastStream, named: int) -> None:
+    """Of five requests in one read the third is met; the first request of all is answered before."""
+    pair = FaultedPair(FCM)
+    pair.send(SEND)
+    pair.add(GoawayFault(last_stream=last_stream), Match(from_request=4, to_request=4))
+    pair.send(*[SEND] * 5)
+    [goaway] = [each for each in pair.events if isinstance(each, GoawayReceived)]
+    assert goaway.last_stream_id == named
+    processed = {"this": 4, "before": 3, "all": 6, "none": 3, "max": 6}
+    assert pair.bench.rig.counters.accepted == processed[last_stream]
 
 
 def test_a_goaway_that_says_nothing_new_is_not_sent_again() -> None:
