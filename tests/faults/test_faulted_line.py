@@ -154,8 +154,7 @@ def test_a_goaway_that_says_nothing_new_is_not_sent_again() -> None:
     pair = FaultedPair(APPLE)
     pair.send(PUSH)
     pair.add(GoawayFault(last_stream="max"))
-    for _ in range(3):
-        assert status_of(pair.send(PUSH)[0]) == 200 if not pair.client.closing else True
+    assert len(pair.send(*[PUSH] * 3)) == 3
     assert pair.bench.rig.counters.goaways_sent == 1
 
 
