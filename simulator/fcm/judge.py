@@ -29,6 +29,7 @@ from simulator.fcm.message_reading import read_send
 from simulator.fcm.message_size import MESSAGE_BYTES_MAX, check_size
 from simulator.fcm.message_values import check_values
 from simulator.fcm.registrations import Registration, Standing, standing_of
+from simulator.fcm.request_target import wants_pretty
 from simulator.fcm.state import FcmState
 from simulator.rates.rate_limits import retry_after_s
 from wire.request import Request
@@ -65,10 +66,11 @@ class ClearedCaller:
     It holds from `valid_from_s` to before `expires_at_s`, in one version of the state.
     """
 
-    __slots__ = ("expires_at_s", "path", "project", "valid_from_s", "version")
+    __slots__ = ("expires_at_s", "path", "pretty", "project", "valid_from_s", "version")
 
-    def __init__(self, path: bytes, project: str, version: int, valid_from_s: float, expires_at_s: float) -> None:
-        self.path = path
+    def __init__(self, request: Request, project: str, version: int, valid_from_s: float, expires_at_s: float) -> None:
+        self.path = request.varying[0]
+        self.pretty = wants_pretty(request)
         self.project = project
         self.version = version
         self.valid_from_s = valid_from_s
@@ -115,7 +117,7 @@ def _judge_body(body: bytes, state: FcmState, now_s: float) -> Verdict:
     message = send.message
     assert message is not None
     if message.token:
-        token = message.token.encode("utf-8", "surrogatepass")
+        token = message.token.encode()
         sealed = unseal_registration(token)
         # The usual case: accepted here only where all the remaining checks would pass (a test compares them).
         if (
@@ -124,14 +126,16 @@ def _judge_body(body: bytes, state: FcmState, now_s: float) -> Verdict:
             and message.android is None
             and len(body) <= MESSAGE_BYTES_MAX
             and not state.overlay.active
-            and state.rates.android_device is None
         ):
-            # As Verdict(None, send, Registration(token[:22], sealed), token), at a third of its cost.
+            # As Registration(token[:22], sealed) and the like, at a third of the cost.
             found = new_tuple(Registration, (token[:22], sealed, None))
+            buckets = state.rates.android_device
+            if buckets is not None and buckets.refuses(found[0], now_s):
+                return Verdict(_too_many(found), send, found)
             return new_tuple(Verdict, (None, send, found, None if send.validate_only else token))
         return _judge_registration(send, message, state.registrations.find(token), len(body), state, now_s)
     if message.fid:
-        fid = message.fid.encode("utf-8", "surrogatepass")
+        fid = message.fid.encode()
         registration = state.registrations.find(fid) if is_fid_shape(fid) else None
         return _judge_registration(send, message, registration, len(body), state, now_s)
     return Verdict(_refused_topic(message, len(body), state, now_s), send)
@@ -148,9 +152,7 @@ def _refused_caller(request: Request, project: str, state: FcmState, now_s: floa
         return permission_fault(project)
     if not state.api_enabled:
         return service_disabled_fault(state.project.project_number)
-    path = request.varying[0]
-    assert path is not None
-    request.head.memo = ClearedCaller(path, project, state.version, grant.valid_from_s, grant.expires_at_s)
+    request.head.memo = ClearedCaller(request, project, state.version, grant.valid_from_s, grant.expires_at_s)
     return None
 
 
@@ -211,8 +213,10 @@ def _refused_rate(registration: Registration, message: Message, state: FcmState,
     ttl = message.android and message.android.ttl
     if buckets is None or (ttl and android and float(ttl[:-1]) < 1):
         return None
-    if not buckets.refuses(registration.key, now_s):
-        return None
+    return _too_many(registration) if buckets.refuses(registration.key, now_s) else None
+
+
+def _too_many(registration: Registration) -> Fault:
     return device_quota_fault(registration.key.decode("latin-1"))
 
 

@@ -29,7 +29,9 @@ class MessageIds:
         """`0:<16-digit micros>%<hex>`; also for the web [choice]. `now_s`: seconds since the Unix epoch."""
         if now_s != self._at_s:
             self._at_s, self._start = now_s, b"0:%016d%%" % int(now_s * 1_000_000)
-        return self._start + self._digits()
+        if not self._ready:
+            self._refill()
+        return self._start + self._ready.pop()
 
     def for_ios(self) -> bytes:
         """Like a UUID, in lower case [choice]."""
@@ -43,9 +45,12 @@ class MessageIds:
     def _digits(self) -> bytes:
         """Hexadecimal digits that no other identifier has."""
         if not self._ready:
-            block = self._random_bytes(_DIGITS_PER_PIECE // 2 * IDS_PER_BLOCK).hex().encode()
-            self._ready = [block[at : at + _DIGITS_PER_PIECE] for at in range(0, len(block), _DIGITS_PER_PIECE)]
+            self._refill()
         return self._ready.pop()
+
+    def _refill(self) -> None:
+        block = self._random_bytes(_DIGITS_PER_PIECE // 2 * IDS_PER_BLOCK).hex().encode()
+        self._ready = [block[at : at + _DIGITS_PER_PIECE] for at in range(0, len(block), _DIGITS_PER_PIECE)]
 
 
 class AcceptedBodies:
@@ -56,7 +61,7 @@ class AcceptedBodies:
     def __init__(self, project_id: bytes) -> None:
         self._start = b'{\n  "name": "projects/%b/messages/' % project_id
 
-    def of(self, message_id: bytes, *, pretty: bool = True) -> bytes:
+    def of(self, message_id: bytes, pretty: bool = True) -> bytes:
         """The body that names a message. Not pretty: as compact JSON."""
         if pretty:
             return self._start + message_id + b'"\n}\n'

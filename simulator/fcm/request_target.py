@@ -32,3 +32,9 @@ def segment_text(segment: bytes) -> str:
 def truth_of(value: str) -> bool | None:
     """What a parameter of type bool says; None when it says neither. `1` and `0` pass too [choice]."""
     return _TRUTHS.get(value.lower())
+
+
+def wants_pretty(request: Request) -> bool:
+    """Whether the answer is to be easy to read: unless the query says `prettyPrint=false` (B1)."""
+    path = request.varying[0]
+    return path is None or b"?" not in path or truth_of(query_of(request).get("prettyPrint", "true")) is not False

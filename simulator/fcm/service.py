@@ -21,7 +21,7 @@ from simulator.fcm.message_names import FAKE_MESSAGE_ID, AcceptedBodies, Message
 from simulator.fcm.message_reading import read_send
 from simulator.fcm.oauth import TOKEN_PATH, token_endpoint
 from simulator.fcm.registrations import Registration
-from simulator.fcm.request_target import path_of, query_of, segment_text, truth_of
+from simulator.fcm.request_target import path_of, segment_text, wants_pretty
 from simulator.fcm.topic_subscriptions import topic_subscriptions
 from simulator.http_answer import JSON, HttpAnswer
 from simulator.journal import BODY_BYTES_KEPT_MAX as JOURNAL_BODY_BYTES_MAX
@@ -68,10 +68,10 @@ class FcmService:
             return too_large_page()
         cleared = request.head.memo
         if type(cleared) is ClearedCaller and cleared.path == request.varying[0]:
-            return self._send(request, cleared.project, connection_id, now_s)
+            return self._send(request, cleared.project, cleared.pretty, connection_id, now_s)
         match = _SEND_PATH.fullmatch(path_of(request))
         if match is not None and request.head.value(b":method") == b"POST":
-            return self._send(request, segment_text(match[1]), connection_id, now_s)
+            return self._send(request, segment_text(match[1]), wants_pretty(request), connection_id, now_s)
         return self._routed(request, now_s)
 
     def _routed(self, request: Request, now_s: float) -> HttpAnswer:
@@ -93,27 +93,26 @@ class FcmService:
 
     # Sending
 
-    def _send(self, request: Request, project: str, connection_id: int, now_s: float) -> HttpAnswer:
+    def _send(self, request: Request, project: str, pretty: bool, connection_id: int, now_s: float) -> HttpAnswer:
         rig = self._rig
         verdict = judge(request, project, rig.fcm, now_s)
         self._sent += 1
         refused, send, registration, plain_token = verdict
         if refused is not None:
-            return self._refuse(request, verdict, connection_id, now_s)
+            return self._refuse(request, verdict, pretty, connection_id, now_s)
         assert send is not None
         self._accepted += 1
         sealed = None if registration is None else registration[1]
         if sealed is not None and not send.validate_only:
             rig.ledger.accept(sealed[1], sealed[2])
-        if plain_token is not None:
-            target, message_id = plain_token, self._ids.for_android(now_s)
-        else:
+        if plain_token is None:
             target, message_id = target_of(send), self._message_id(send, registration, now_s)
             if registration is None and not send.validate_only:
                 self._fan_out(request, send, message_id, connection_id, now_s)
+        else:
+            target, message_id = plain_token, self._ids.for_android(now_s)
         self._write_down(request, 200, None, target, message_id, connection_id, now_s)
-        body = self._bodies.of(message_id, pretty=_wants_pretty(request))
-        return _new_tuple(HttpAnswer, (200, ACCEPTED_FIELDS, body))
+        return _new_tuple(HttpAnswer, (200, ACCEPTED_FIELDS, self._bodies.of(message_id, pretty)))
 
     def _message_id(self, send: SendRequest, registration: Registration | None, now_s: float) -> bytes:
         if send.validate_only:
@@ -124,13 +123,13 @@ class FcmService:
             return self._ids.for_ios()
         return self._ids.for_android(now_s)
 
-    def _refuse(self, request: Request, verdict: Verdict, connection_id: int, now_s: float) -> HttpAnswer:
+    def _refuse(self, request: Request, verdict: Verdict, pretty: bool, connection_id: int, now_s: float) -> HttpAnswer:
         refused = verdict.fault
         assert refused is not None
         self._note_refusal(request, verdict, refused.cause.status, refused.cause.reason, connection_id, now_s)
         if refused.cause is Cause.BAD_GATEWAY:
             return bad_gateway_page()
-        return answer_of(refused, pretty=_wants_pretty(request))
+        return answer_of(refused, pretty=pretty)
 
     def count_refusal(self, request: Request, status: int, reason: str, connection_id: int, now_s: float) -> None:
         """Count and write down a send that was refused without being judged, whatever its answer is.
@@ -280,8 +279,3 @@ def target_of(send: SendRequest) -> bytes:
         return b""
     text = message.token or message.fid or (f"/topics/{message.topic}" if message.topic else message.condition)
     return (text or "").encode("utf-8", "surrogatepass")
-
-
-def _wants_pretty(request: Request) -> bool:
-    path = request.varying[0]
-    return path is None or b"?" not in path or truth_of(query_of(request).get("prettyPrint", "true")) is not False
