@@ -150,6 +150,18 @@ def test_the_last_stream_of_a_goaway(last_stream: LastStream, named: int) -> Non
     assert pair.bench.rig.counters.accepted == processed[last_stream]
 
 
+def test_an_answer_that_waits_above_the_last_stream_is_not_sent() -> None:
+    pair = FaultedPair(FCM)
+    pair.send(SEND)
+    pair.add(LatencyFault(median_ms=100))
+    pair.send(SEND, SEND)
+    pair.add(GoawayFault(last_stream="none"), Match(from_request=4))
+    pair.send(SEND)
+    pair.monotonic_s += 1
+    pair.session.wake(pair.monotonic_s)
+    assert pair.session.data_to_send() == b""
+
+
 def test_a_goaway_that_says_nothing_new_is_not_sent_again() -> None:
     pair = FaultedPair(APPLE)
     pair.send(PUSH)
