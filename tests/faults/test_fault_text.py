@@ -4,6 +4,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.errors import SettingsError
 from simulator.faults.engine import FAULTS_MAX, Faults, Planned
@@ -90,6 +92,25 @@ def test_values_with_spaces_stand_in_quotes() -> None:
 def test_a_mistake_is_named_with_what_to_write(line: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         read_fault(line)
+
+
+WORDS = st.one_of(
+    st.sampled_from([*FAULTS, "latency", "reason"]),
+    st.builds(
+        "{}={}".format, st.sampled_from(["median_ms", "reason", "stage", "seed", "share_of_tokens", "code"]), st.text()
+    ),
+    st.text(),
+)
+
+
+@given(line=st.lists(WORDS, max_size=5).map(" ".join))
+def test_any_text_is_a_fault_or_a_mistake(line: str) -> None:
+    try:
+        planned = read_fault(line)
+    except ValueError as error:
+        assert str(error)
+    else:
+        assert read_fault(fault_line(planned)) == planned
 
 
 def test_tables_give_numbers_as_numbers() -> None:

@@ -1,6 +1,7 @@
 """Answers that are damaged, late, lost or out of order: what a client sees, and what the ledger keeps."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -190,6 +191,7 @@ def test_a_dribbled_body_takes_its_gaps() -> None:
     while not (responses := pair.pass_time(0.01)):
         turns += 1
     assert turns == (len(responses[0].body) - 1) // 50 - 1
+    assert pair.session.next_due_s is None
     assert json.loads(responses[0].body)["name"]
 
 
@@ -234,3 +236,32 @@ def test_answers_that_no_fault_meets_are_the_same_bytes() -> None:
         plain.client.receive_data(written[0])
         watched.client.receive_data(written[1])
     assert plain.bench.rig.counters == watched.bench.rig.counters
+
+
+def test_other_calls_of_google_are_met_by_their_path_and_count_as_no_notifications() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(HtmlPageFault(), Match(path="/token"))
+    assert [status_of(each) for each in pair.send(replace(SEND, path="/token"), SEND)] == [502, 200]
+    counters = pair.bench.rig.counters
+    assert (counters.notifications, counters.rejected, counters.streams) == (1, 0, 2)
+    assert len(pair.bench.rows()) == 1
+
+
+def test_on_a_host_of_googles_a_path_of_apples_stays_googles() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(LatencyFault(median_ms=0), Match(path="/"))
+    (response,) = pair.send(replace(SEND, path="/3/device/" + "ab" * 32))
+    assert (status_of(response), response.head.value(b"content-type")) == (404, HTML)
+
+
+def test_requests_are_numbered_as_their_connection_sends_them() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(HtmlPageFault(), Match(from_request=2, to_request=2))
+    assert [status_of(each) for each in pair.send(SEND, SEND, SEND)] == [200, 502, 200]
+
+
+def test_a_head_request_gets_no_body_from_a_fault_either() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(HtmlPageFault(), Match(path="/"))
+    (response,) = pair.send(replace(SEND, method="HEAD"))
+    assert (status_of(response), response.body) == (502, b"")
