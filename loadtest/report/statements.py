@@ -1,0 +1,50 @@
+"""What a run comes to, in sentences: who was the limit, how near the ceiling it was, what did not come out. Pure."""
+
+from loadtest.report.axis import count_text, latency_text
+from loadtest.report.run_record import RunRecord
+
+LIMITS = {
+    "simulator": "The simulator was the limit: it computed nearly all of the time, and the load generator waited for it.",
+    "load generator": "The load generator was the limit: it computed nearly all of the time. The figures tell what it "
+    "can send, not what the provider can take.",
+    "rate": "The rate asked for was the limit: neither side was busy.",
+    "neither": "Neither side was busy: the run waited for windows, the network, or other programs on the machine.",
+}
+
+
+def limit_statement(run: RunRecord) -> str:
+    """Which side the others waited for."""
+    return LIMITS.get(run.bottleneck, f"The limit was: {run.bottleneck}.")
+
+
+def ceiling_statement(run: RunRecord) -> str:
+    """The rate beside what the simulator could have done."""
+    if not run.ceiling_per_s:
+        return "The simulator's ceiling is not known of this run."
+    known = f" ({run.ceiling_from})" if run.ceiling_from else ""
+    share = run.rate_per_s / run.ceiling_per_s
+    return (
+        f"The simulator's ceiling was {count_text(run.ceiling_per_s)} a second{known}; "
+        f"this run had {count_text(run.rate_per_s)} a second, {share * 100:.3g} % of it."
+    )
+
+
+def behind_statement(run: RunRecord) -> str | None:
+    """A load generator that did not keep its schedule, None when it did."""
+    if run.behind is None:
+        return None
+    worst = f" At worst it was {latency_text(run.behind_ms_max)} late." if run.behind_ms_max else ""
+    said = run.behind.strip() or "no more is known"
+    return f"The load generator fell behind its schedule: {said.rstrip('.')}.{worst}"
+
+
+def latency_origin(run: RunRecord) -> str:
+    """The instant that latencies of the run count from."""
+    return "the scheduled instant" if run.open_loop else "sending"
+
+
+def arrivals_statement(run: RunRecord) -> str:
+    """Whether arrivals were scheduled."""
+    if run.open_loop:
+        return f"Open loop: arrivals were scheduled ({run.arrivals}), whatever became of those before."
+    return "Closed loop: each notification waited for an answer to one before, so latency hides what waited."
