@@ -72,7 +72,7 @@ def test_a_spoiled_fault_is_refused_by_name(control: ControlServer, body: object
     assert get(control, "/api/v1/faults") == {"faults": []}
 
 
-@pytest.mark.parametrize("number", ["0", "1", "-1", "x", "9" * 40, "%C2%B2"])
+@pytest.mark.parametrize("number", ["0", "1", "-1", "x", "9" * 5_000, "%C2%B2"])
 def test_a_fault_that_is_not_there_cannot_be_removed(control: ControlServer, number: str) -> None:
     reply = control.call("DELETE", f"/api/v1/faults/{number}")
     assert reply.problem == (404, "unknown_fault")

@@ -39,6 +39,22 @@ def test_a_late_answer_is_written_once_its_time_has_come_and_others_at_once(cred
     run(test)
 
 
+def test_an_answer_that_is_due_earlier_than_those_that_wait_is_not_held_up_by_them(credentials: Credentials) -> None:
+    async def test() -> None:
+        async with faulted_port(credentials) as port, port.client() as client:
+            port.add(LatencyFault(median_ms=600_000), Match(to_request=1))
+            port.add(LatencyFault(median_ms=LATENCY_S * 1000), Match(from_request=2))
+            await client.until(lambda: client.wire.settings_received)
+            client.send(1)
+            await port.settle()  # a timer runs for the first by now
+            (soon,) = client.send(1)
+            await port.settle()
+            port.pass_time(LATENCY_S)
+            await client.until(lambda: soon in client.responses)
+
+    run(test)
+
+
 def test_pieces_of_a_body_are_written_one_after_the_other(credentials: Credentials) -> None:
     async def test() -> None:
         async with faulted_port(credentials) as port, port.client() as client:

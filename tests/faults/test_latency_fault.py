@@ -45,6 +45,7 @@ def test_a_connection_has_one_latency() -> None:
     fault = LatencyFault(median_ms=100, p99_ms=300, shape="normal", per="connection")
     assert len(set(drawn(fault, 20, connection=4))) == 1
     assert len(set(drawn(fault, 20))) > 15  # some are cut at 0
+    assert len(set(drawn(LatencyFault(median_ms=100, p99_ms=300, shape="normal"), 20, connection=4))) > 15
 
 
 @pytest.mark.parametrize(

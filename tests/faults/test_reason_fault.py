@@ -1,6 +1,7 @@
 """The providers' own refusals, without cause: as on the wire, counted as the stage says."""
 
 import json
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -70,3 +71,23 @@ def test_nothing_is_left_of_a_fault_that_is_removed() -> None:
 def test_a_reason_of_nobody_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"'Tooth' is none of APNs or FCM; there are: BadCollapseId, .*UNREGISTERED"):
         ReasonFault(reason="Tooth")
+
+
+def test_a_410_of_apns_says_when_the_device_went() -> None:
+    pair = FaultedPair(APPLE)
+    pair.add(ReasonFault(reason="Unregistered"))
+    (response,) = pair.send(PUSH)
+    assert (status_of(response), json.loads(response.body)) == (
+        410,
+        {"reason": "Unregistered", "timestamp": int(NOW_S * 1000)},
+    )
+
+
+@pytest.mark.parametrize("reason", ["permission-denied", "project-quota", "device-quota", "service-disabled"])
+def test_causes_that_name_what_was_asked_for_are_answered_on_any_path(reason: str) -> None:
+    pair = FaultedPair(FCM)
+    pair.add(ReasonFault(reason=reason), Match(path="/"))
+    for path in (SEND.path, "/token", "/"):
+        (response,) = pair.send(replace(SEND, path=path))
+        assert status_of(response) in (403, 429)
+        assert json.loads(response.body)["error"]["message"]

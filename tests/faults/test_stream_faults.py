@@ -23,6 +23,7 @@ from simulator.faults.wrong_content_type import WrongContentTypeFault
 from tests.faults.faulted_pair import APPLE, FCM, LOCALHOST, PUSH, SEND, FaultedPair, status_of
 from wire.errors import ErrorCode
 from wire.events import ConnectionFailed, StreamReset
+from wire.server import NO_TABLE
 
 HTML: Final = b"text/html; charset=UTF-8"
 
@@ -265,3 +266,20 @@ def test_a_head_request_gets_no_body_from_a_fault_either() -> None:
     pair.add(HtmlPageFault(), Match(path="/"))
     (response,) = pair.send(replace(SEND, method="HEAD"))
     assert (status_of(response), response.body) == (502, b"")
+
+
+def test_a_begun_answer_confirms_a_smaller_header_table_first() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(DribbledBodyFault())
+    pair.session._wire._table_limited(0)
+    pair.queue(SEND)
+    pair.session.receive(pair.client.data_to_send())
+    written = pair.session.data_to_send()
+    assert written[9:10] == NO_TABLE
+
+
+def test_a_dribbled_answer_frees_its_stream() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(DribbledBodyFault())
+    pair.send(SEND)
+    assert pair.session._wire.open_streams == pair.client.open_streams == 0
