@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.frame_watch import BLOCK_BYTES_MAX, FRAME_BYTES_MAX, STREAMS_FOLLOWED_MAX, FrameWatch
+from simulator.frame_watch import (
+    BLOCK_BYTES_MAX,
+    BODY_BYTES_KEPT_MAX,
+    FRAME_BYTES_MAX,
+    SETTINGS_PENDING_MAX,
+    STREAMS_FOLLOWED_MAX,
+    FrameWatch,
+)
 from simulator.observation_records import (
     Answer,
     Closed,
@@ -188,6 +195,31 @@ def test_a_head_without_an_end_is_no_answer() -> None:
     assert (answer.status, answer.retry_after, answer.retry_after_s) == (429, "7", 7.0)
 
 
+def test_padding_and_priority_are_no_part_of_a_message() -> None:
+    line = greeted()
+    block = stateless_block([(b":method", b"POST"), (b":path", b"/3/device/ab")])
+    padded, flags = b"\x02" + b"\0\0\0\0\x0f" + block + b"\0\0", frames.PADDED | frames.PRIORITY_FLAG
+    line.watch.received(frames.frame(frames.HEADERS, frames.END_HEADERS | flags, 1, padded))
+    line.watch.received(frames.frame(frames.DATA, frames.PADDED | frames.END_STREAM, 1, b"\x03{}\0\0\0"))
+    (request,) = line.seen(RequestSeen)
+    assert (request.path, request.body_bytes) == ("/3/device/ab", 2)
+
+
+def test_of_a_body_the_beginning_is_kept_and_all_is_counted() -> None:
+    line = greeted()
+    stream = line.ask()
+    line.watch.sent(frames.frame(frames.HEADERS, frames.END_HEADERS, stream, BUSY))
+    piece = b" " * (BODY_BYTES_KEPT_MAX // 2)
+    for each in (b'{"reason":"Early"', piece, piece, b"}"):
+        line.watch.sent(frames.frame(frames.DATA, 0, stream, each))
+    kept = line.watch._streams[stream].answer
+    assert kept is not None
+    assert len(kept.body) == BODY_BYTES_KEPT_MAX
+    line.watch.sent(frames.frame(frames.DATA, frames.END_STREAM, stream, b""))
+    (answer,) = line.seen(Answer)
+    assert (answer.reason, answer.body_bytes) == (None, len(b'{"reason":"Early"}') + BODY_BYTES_KEPT_MAX)
+
+
 # The limit of streams
 
 
@@ -280,6 +312,22 @@ def test_its_end_tells_bytes_frames_and_what_was_not_answered() -> None:
     assert closed.frames_out == {"SETTINGS": 2}
     assert closed.bytes_in > 100
     assert closed.bytes_out > 9
+
+
+def test_the_least_goaway_there_is_has_no_debug_data() -> None:
+    line = greeted()
+    line.watch.sent(frames.goaway_frame(0, 2))
+    (goaway,) = line.seen(Goaway)
+    assert (goaway.last_stream_id, goaway.code, goaway.debug) == (0, 2, "")
+
+
+def test_settings_that_nobody_acknowledges_are_remembered_up_to_a_bound() -> None:
+    line = greeted()
+    change = frames.settings_frame({frames.MAX_CONCURRENT_STREAMS: 1})
+    line.watch.sent(change * SETTINGS_PENDING_MAX)
+    assert not line.watch.lost
+    line.watch.sent(change)
+    assert line.watch.lost
 
 
 # What cannot be followed

@@ -49,6 +49,8 @@ def test_at_the_bound_the_newest_are_counted_and_not_kept() -> None:
         observations.record(accepted(at_s))
     assert [each.at_s for each in observations.page(0, 10)] == [1.0, 2.0]
     assert (observations.kept, observations.missed) == (2, 1)
+    observations.begin()
+    assert (observations.kept, observations.missed) == (0, 0)
 
 
 def test_pages_follow_one_another() -> None:

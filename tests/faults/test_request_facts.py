@@ -76,6 +76,10 @@ def test_credentials_are_told_apart_but_not_told() -> None:
     assert credential_hash(b"") is None
 
 
+def test_what_is_no_status_is_none() -> None:
+    assert answered(b"2xx").status == answer_facts([], b"", lambda: NOW_S).status == 0
+
+
 def test_answers_of_apns_are_read_by_reason_and_timestamp() -> None:
     facts = answered(b"410", b'{"reason":"Unregistered","timestamp":5}', apns_id=b"D917")
     assert facts == AnswerFacts(410, "Unregistered", "d917", None, None, 5)
@@ -110,6 +114,8 @@ def test_answers_of_google_are_read_by_their_error_code(
         (b"7", 7.0),
         (b"Fri, 15 Jan 2027 08:00:09 GMT", 9.0),
         (b"Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        (b"Fri, 15 Jan 2027 08:00:09 -0000", 9.0),
+        (b"Fri, 15 Jan 2027 09:00:09 +0100", 9.0),
         (b"soon", None),
         (b"", None),
         (b"-1", None),

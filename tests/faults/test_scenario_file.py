@@ -155,6 +155,11 @@ def test_a_fault_is_told_with_its_own_line_among_several() -> None:
     assert line == line_of('  "outage seed=3"')
 
 
+def test_an_element_of_a_list_is_told_with_its_own_line() -> None:
+    ((line, what),) = problems(spoiled('providers = ["apns", "fcm"]', 'providers = [\n  "apns",\n  "gcm",\n]'))
+    assert (line, what) == (line_of("providers") + 2, "providers: invalid enum value 'gcm'")
+
+
 def test_all_that_is_wrong_is_told_at_once_in_order() -> None:
     text = (
         spoiled("runs = 2", "runs = 9").replace("devices = 10", "devices = true").replace("attempts_max", "tries_max")
@@ -212,7 +217,9 @@ def test_what_is_no_toml_is_told_with_its_line(text: str, line: int | None) -> N
 
 def test_the_bounds_of_a_file() -> None:
     phase = '[[phase]]\nname = "p{}"\nfaults = ["outage"]\n'
-    many = VALID + "".join(phase.format(number) for number in range(PHASES_MAX - 1))
+    most = VALID + "".join(phase.format(number) for number in range(PHASES_MAX - 2))
+    assert len(read_scenario(most, "mine.toml").scenario.phase) == PHASES_MAX
+    many = most + phase.format("more")
     assert problems(many) == [(many.count("\n") - 2, f"there are more than {PHASES_MAX} phases; leave some out")]
     faults = ", ".join(['"outage"'] * (FAULTS_OF_A_PHASE_MAX + 1))
     (problem,) = problems(spoiled("advance_s = 3_600", f"faults = [{faults}]"))
@@ -227,6 +234,11 @@ def test_no_more_problems_are_shown_than_can_be_read() -> None:
     assert len(shown) == PROBLEMS_SHOWN_MAX + 1
     assert shown[0].startswith("mine.toml:1: there is no 'wrong0' here")
     assert shown[-1] == "mine.toml: 5 more"
+    few = "\n".join(f"wrong{number} = 1" for number in range(PROBLEMS_SHOWN_MAX))
+    with pytest.raises(ScenarioError) as caught:
+        read_scenario(few + "\n" + VALID, "mine.toml")
+    assert len(str(caught.value).splitlines()) == PROBLEMS_SHOWN_MAX
+    assert "more" not in str(caught.value)
 
 
 # Files and names
@@ -249,6 +261,8 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     assert "Is a directory" in told(tmp_path)
     path.write_bytes(b"name = 1\ntitle = '\xff'")
     assert told(path) == f"{path}:2: is not UTF-8 text"
+    path.write_text(VALID + "#" * (FILE_BYTES_MAX - len(VALID)))
+    assert read_scenario_file(path) == valid()
     path.write_bytes(b"#" * (FILE_BYTES_MAX + 1))
     assert told(path) == f"{path}: is larger than 262,144 bytes"
 

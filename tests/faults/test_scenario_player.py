@@ -158,6 +158,35 @@ def test_one_timer_waits_at_a_time() -> None:
     assert on.waiting == []
 
 
+def test_a_timer_that_comes_too_early_waits_again() -> None:
+    on = stage(phase("a", "for_s = 2"))
+    on.player.connection_came()
+    (timer,) = on.waiting
+    timer.cancelled = True
+    on.now_s += 1.5
+    timer.call()
+    assert [each.wait_s for each in on.waiting] == [0.5]
+    on.pass_time(0.5)
+    assert on.faults == []
+
+
+def test_a_change_by_count_takes_the_place_of_the_timer_that_waits() -> None:
+    on = stage(phase("a", "for_s = 9"), phase("b", "from_notifications = 1\nfor_s = 3"))
+    on.player.connection_came()
+    on.rig.counters.notifications += 1
+    on.player.go_on()
+    assert [each.wait_s for each in on.waiting] == [3.0]
+
+
+def test_a_clock_that_somebody_else_moved_stays_moved() -> None:
+    on = stage('[[phase]]\nname = "hour"\nrun = 1\nadvance_s = 3600\n', runs=3)
+    on.player.begin_run()
+    on.rig.clock.advance(5_000)
+    moved_ms = on.rig.clock.now_ms()
+    on.player.begin_run()
+    assert on.rig.clock.now_ms() == moved_ms
+
+
 def test_the_clock_goes_forward_with_a_phase_and_back_with_the_next_run() -> None:
     on = stage('[[phase]]\nname = "hour"\nrun = 1\nfrom_notifications = 1\nadvance_s = 3600\n', runs=2)
     before_ms = on.rig.clock.now_ms()
