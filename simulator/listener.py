@@ -93,11 +93,12 @@ class ProviderPlane:
             self.wait,
             backlog=backlog,
         )
+        bound: int = sockets[0].getsockname()[1]
         self._doors.append(door)
         self._look_at_doors()
         if self._ticking is None:
             self._tick_later()
-        return door, sockets[0].getsockname()[1]
+        return door, bound
 
     def _meet(self) -> Handshake:
         """How the next client is met that comes to a port."""
@@ -115,17 +116,17 @@ class ProviderPlane:
                 door.accept_again()
             self._refused_by = None
             return
+        for door in self._doors:
+            door.refuse()
         if refusing is self._refused_by:
             return
         self._refused_by = refusing
         self.rig.faults.count_refusal(refusing)
         fault = refusing.planned.fault
         assert isinstance(fault, RefuseFault)
-        for door in self._doors:
-            door.refuse()
-            if fault.open_connections != "keep":
-                door.cut_pending()
         if fault.open_connections != "keep":
+            for door in self._doors:
+                door.cut_pending()
             for connection in list(self.open):
                 connection.end(Ending(fault.open_connections))
 
@@ -406,7 +407,7 @@ class ProviderConnection(asyncio.Protocol):
         """The simulator stops."""
         if self._transport is None or self._transport.is_closing():
             return
-        if self._session is None:
+        if self._session is None or self._half_closed_s is not None:
             self._transport.close()
         else:
             self._session.shut_down()

@@ -33,11 +33,13 @@ class Planned(NamedTuple):
         fault = self.fault
         if isinstance(fault, RequestFault) and fault.on_requests:
             return None
-        named = request_options(self.match)
-        if isinstance(fault, DoorFault) and self.match.provider is not None:
-            named.append("provider")
+        named = request_options(self.match, fault.unmatched if isinstance(fault, DoorFault) else ())
         if not named:
             return None
+        if isinstance(fault, DoorFault) and fault.refuses:
+            return (
+                f"{fault.name} closes whole ports, whoever comes; {', '.join(named)} has no place there; leave that out"
+            )
         known = "when a client comes" if isinstance(fault, DoorFault) else "at the opening of a connection"
         return f"{fault.name} comes in {known}, and nothing is known then of {', '.join(named)}; leave that out"
 

@@ -53,10 +53,11 @@ class ConnectionFault(LineFault, frozen=True):
 class DoorFault(Fault, frozen=True):
     """A fault of a port: what meets clients before anything is known of them but that they came.
 
-    `refuses`: none comes in at all.
+    `refuses`: none comes in at all. `unmatched`: what of a match on connections means nothing to it.
     """
 
     refuses: ClassVar[bool] = False
+    unmatched: ClassVar[tuple[str, ...]] = ("provider",)
 
     def meet(self, handshake: Handshake) -> Handshake:
         """How a client is met that would have been met so."""

@@ -1,5 +1,6 @@
 """Which requests a fault is for: options that every fault has, and what is counted for them. Pure, but for the counts."""
 
+from collections.abc import Collection
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -164,12 +165,14 @@ _OF_CONNECTIONS: Final = frozenset(
 )
 
 
-def request_options(match: Match) -> list[str]:
-    """The options given that speak of a request, of which a connection that has just come knows nothing."""
+def request_options(match: Match, unmatched: Collection[str] = ()) -> list[str]:
+    """The options given that speak of a request, of which a connection that has just come knows nothing; and those
+    `unmatched`."""
     return [
         field.name
         for field in msgspec.structs.fields(match)
-        if field.name not in _OF_CONNECTIONS and getattr(match, field.name) != field.default
+        if (field.name not in _OF_CONNECTIONS or field.name in unmatched)
+        and getattr(match, field.name) != field.default
     ]
 
 

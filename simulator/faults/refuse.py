@@ -13,6 +13,9 @@ class RefuseFault(DoorFault, frozen=True):
 
     name: ClassVar[str] = "refuse-connections"
     refuses: ClassVar[bool] = True
+    unmatched: ClassVar[tuple[str, ...]] = (
+        *DoorFault.unmatched, "from_connection", "to_connection", "every_connection", "times_max",
+    )  # fmt: skip
     good_sender: ClassVar[str] = (
         "tries again with growing waits and jitter, and resumes at full speed once the port is open"
     )

@@ -38,7 +38,7 @@ class Waiting:
 
     async def until(self, count: int) -> None:
         """Until so many have begun."""
-        while len(self.begun) < count:
+        while len(self.begun) < count:  # noqa: ASYNC110 - it is this loop's own turns that make it so
             await asyncio.sleep(0)
 
 
@@ -80,6 +80,21 @@ def test_a_port_is_closed_for_a_window_of_time(credentials: Credentials) -> None
                         await _pushes(port)
                 else:
                     assert await _pushes(port) == [200]
+
+    run(test)
+
+
+def test_a_port_that_opens_while_it_is_to_be_refused_is_closed_from_the_start(credentials: Credentials) -> None:
+    async def test() -> None:
+        async with faulted_port(credentials) as port:
+            refused = port.add(RefuseFault())
+            door, number = await port.plane.listen("127.0.0.1", 0, None)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", number)
+            port.remove(refused)
+            _, writer = await asyncio.open_connection("127.0.0.1", number)
+            writer.close()
+            door.close()
 
     run(test)
 
@@ -243,7 +258,7 @@ def test_without_alpn_http2_is_spoken_all_the_same(credentials: Credentials, hos
 def test_a_fault_of_the_door_knows_nothing_of_requests(credentials: Credentials) -> None:
     async def test() -> None:
         async with faulted_port(credentials) as port:
-            with pytest.raises(ValueError, match="nothing is known then of topic, provider; leave that out"):
-                port.add(RefuseFault(), Match(topic="x", provider="apns"))
+            with pytest.raises(ValueError, match="nothing is known then of provider, topic; leave that out"):
+                port.add(NoAlpnFault(), Match(topic="x", provider="apns"))
 
     run(test)

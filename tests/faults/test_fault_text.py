@@ -27,7 +27,7 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_is_the_same_after_it_was_written_and_read(name: str) -> None:
-    planned = read_fault(f"{name} {NEEDED.get(name, '')} seed=5 times_max=3 from_s=0.5")
+    planned = read_fault(f"{name} {NEEDED.get(name, '')} seed=5 until_s=9 from_s=0.5")
     assert planned.fault.name == name
     assert read_fault(fault_line(planned)) == planned
     assert plan_fault(name, options_of(planned)) == planned

@@ -185,6 +185,15 @@ def test_requests_behind_the_end_in_one_read_are_not_looked_at() -> None:
     assert pair.session.ending is Ending.RESET
 
 
+def test_requests_on_a_half_closed_connection_are_not_looked_at() -> None:
+    pair = FaultedPair(FCM)
+    pair.add(DisconnectFault(how="half-close"), Match(to_request=1))
+    pair.send(SEND)
+    pair.send(SEND)
+    assert pair.session.ending is Ending.HALF_CLOSE
+    assert pair.bench.rig.counters.streams == 1
+
+
 def test_a_stalled_connection_knows_no_deadlines() -> None:
     pair = FaultedPair(FCM)
     pair.add(StallFault(for_s=1e4, then="go-on"))
@@ -246,6 +255,7 @@ def test_http1_stall_goes_on_or_ends() -> None:
     assert line.send(SEND) == []
     assert line.session.stalled
     assert line.session.tick(line.monotonic_s + 8_000, None)
+    assert not line.session.closing
     assert line.pass_time(9) == [b"200"]
     assert line.send(SEND) == [b"200"]
     line = Http1Line(StallFault(when="opening", for_s=9))

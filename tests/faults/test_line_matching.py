@@ -114,7 +114,8 @@ def test_who_looks_on_is_told_of_openings_and_clients() -> None:
         ),
         (IdleCloseFault(), Match(from_request=2, share_of_tokens=0.5), "of share_of_tokens, from_request;"),
         (NoAlpnFault(), Match(provider="apns"), "when a client comes, and nothing is known then of provider;"),
-        (RefuseFault(), Match(path="/"), "nothing is known then of path;"),
+        (RefuseFault(), Match(path="/"), "closes whole ports, whoever comes; path has no place there; leave that out"),
+        (RefuseFault(), Match(to_connection=2, times_max=1), "to_connection, times_max has no place there;"),
     ],
 )
 def test_a_match_that_could_never_be_is_refused(fault: Fault, match: Match, why: str) -> None:
