@@ -1,21 +1,30 @@
-"""One process's part of a campaign, and how one user sends it batch by batch over connections of its own."""
+"""One process's part of a campaign, and how one user sends it over connections of its own.
 
+In a closed loop a user takes a batch when it has no other; in an open loop batches come to it when they are scheduled.
+"""
+
+import random
 import secrets
 import ssl
 import time
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import gevent
 
+from loadtest.arrival_source import OpenBatch
+from loadtest.arrivals import arrivals
 from loadtest.index_range import IndexRange
 from loadtest.load_settings import LoadSettings
-from loadtest.load_side import Side, sides_of
+from loadtest.load_side import Counted, Side, sides_of
+from loadtest.open_loop import PENDING_MAX, OpenLoop
+from loadtest.profiles import Scaled
+from loadtest.recording import Recording
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
 from sender.client_tls import client_tls
-from sender.delivery import Counts, Delivery
+from sender.delivery import Delivery
 from sender.gevent_shell import GeventRun
 from sender.pool import PoolOptions
 from sender.run import Pacer
@@ -26,17 +35,21 @@ DRAIN_S = 2.0  # for the answers that are under way when a user is stopped
 
 
 class LoadCampaign:
-    """What the users of this process share: `indices` that each is sent once, the pace, the tally.
+    """What the users of this process share: `indices` that each is sent once, the schedule, the tally.
 
-    `now`: seconds since the epoch; `cpu`: seconds of CPU time of this process.
+    `share`: of the profile's rate, that this process sends; `number`: of this process among those that share the campaign.
+    `on_batch`: told of each batch of an open loop that ended. `now`: seconds since the epoch; `cpu`: seconds of CPU time of
+    this process.
     """
 
     def __init__(
         self,
         settings: LoadSettings,
         indices: IndexRange,
-        rate_per_s: float,
         *,
+        share: float = 1.0,
+        number: int = 0,
+        on_batch: Callable[["BatchResult"], None] = lambda batch: None,
         now: Callable[[], float] = time.time,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -44,19 +57,38 @@ class LoadCampaign:
         self.indices = indices
         self.now = now
         self.tally = Tally()
+        self.recording = Recording()
         self.stopped: str | None = None
         self.tls: ssl.SSLContext | None = client_tls(settings.endpoint, settings.ca_file)
         self.sides = sides_of(settings)
         self.fetch = fetcher(settings.ca_file)
-        self.pacer = Pacer(rate_per_s, now())
+        self.pacer = Pacer(0.0, now())  # the pace is that of the schedule
         self.key = secrets.randbits(64)
         self._cpu = cpu
         self._cpu_at_start_s = 0.0
         self._batches_open = 0
+        self._on_batch = on_batch
+        self.open_loop: OpenLoop | None = None
+        if settings.profile is not None:
+            chance = random.Random(f"{settings.population.seed} arrivals {number}") if settings.poisson else None
+            self.open_loop = OpenLoop(
+                arrivals(Scaled(settings.profile, share), indices, settings.batch_size, chance),
+                self.recording,
+                now=now,
+                stopped=lambda: self.stopped is not None,
+                on_batch=self._batch_of_open_loop_ended,
+            )
+
+    @property
+    def method(self) -> str:
+        """What Locust shows of a batch in its column of methods."""
+        return "+".join(side.provider.name for side in self.sides)
 
     @property
     def finished(self) -> bool:
         """Nothing is left to be sent, or the campaign was stopped."""
+        if self.open_loop is not None:
+            return self.stopped is not None or self.open_loop.finished
         return self.stopped is not None or (not self.indices.remaining and not self._batches_open)
 
     def begin_batch(self) -> range:
@@ -64,40 +96,68 @@ class LoadCampaign:
         taken = self.indices.take(self.settings.batch_size) if self.stopped is None else range(0)
         if taken:
             self._batches_open += 1
-            if not self.tally.started_at_s:
-                self.tally.started_at_s = self.now()
-                self._cpu_at_start_s = self._cpu()
+            self.begin()
         return taken
+
+    def begin(self) -> None:
+        """Something is about to be sent; counts only once."""
+        if not self.tally.started_at_s:
+            self.tally.started_at_s = self.now()
+            self._cpu_at_start_s = self._cpu()
 
     def end_batch(self, stopped: str | None) -> None:
         """A batch is over. `stopped`: why the sender wants no further ones, None when all is well."""
         self._batches_open -= 1
+        self._batch_ended()
+        self.stopped = self.stopped or stopped
+
+    def _batch_ended(self) -> None:
         self.tally.batches += 1
         self.tally.ended_at_s = self.now()
         self.tally.cpu_s = self._cpu() - self._cpu_at_start_s
-        self.stopped = self.stopped or stopped
+
+    def _batch_of_open_loop_ended(self, batch: OpenBatch, latency_ms: int) -> None:
+        self._batch_ended()
+        self.recording.batch_ended(self.method, latency_ms)
+        self._on_batch(BatchResult(latency_ms / 1000, _incomplete(batch.without_answer), None))
+
+    def count(self, provider: Provider, counted: Counted) -> None:
+        """Add what a user has counted."""
+        counts, given_up, latency_ms = counted
+        self.tally.count(counts, given_up, latency_ms)
+        at_s = self.now() - self.tally.started_at_s
+        self.recording.counted(at_s, provider.value, counts, given_up, scheduled=self.open_loop is not None)
 
 
 class BatchResult(NamedTuple):
-    """`incomplete`: why not all of the batch got a final result, None when they did. `stopped`: see `end_batch`."""
+    """`elapsed_s`: to its last result, from its scheduled instant or its first sending. `stopped`: see `end_batch`.
+
+    `incomplete`: why not all of the batch got a final result, None when they did.
+    """
 
     elapsed_s: float
     incomplete: str | None
     stopped: str | None
 
 
+def _incomplete(missing: int) -> str | None:
+    return f"{missing} notifications not sent" if missing else None
+
+
 class BatchSender:
     """One user's connections to each provider, kept from batch to batch.
 
     `on_counts`: takes what was counted over a provider since it was called last, a few times a second and at the end of each
-    batch, with what was given up by reason.
+    batch.
     """
 
-    def __init__(self, campaign: LoadCampaign, on_counts: Callable[[Provider, Counts, Counter[str]], None]) -> None:
+    def __init__(self, campaign: LoadCampaign, on_counts: Callable[[Provider, Counted], None]) -> None:
         self._campaign = campaign
         self._on_counts = on_counts
-        self._sides = [Side(campaign.settings, side, campaign.key, self._make_run) for side in campaign.sides]
+        settled = None if campaign.open_loop is None else campaign.open_loop.settled
+        self._sides = [Side(campaign.settings, side, campaign.key, self._make_run, settled) for side in campaign.sides]
         self._sending = False
+        self.pending_max = PENDING_MAX * len(self._sides)
 
     def _make_run(
         self, delivery: Delivery, source: PopulationSource, pool: PoolOptions, draw: Callable[[], float]
@@ -138,14 +198,57 @@ class BatchSender:
             side.source.unclaimed + side.source.unsent - before
             for side, before in zip(self._sides, lost_before, strict=True)
         )
-        incomplete = stopped or (f"{missing} notifications not sent" if missing else None)
-        return BatchResult(self._campaign.now() - started_at_s, incomplete, stopped)
+        return BatchResult(self._campaign.now() - started_at_s, stopped or _incomplete(missing), stopped)
+
+    # In an open loop.
+
+    def attend(self) -> None:
+        """Send what is scheduled, until no more comes and each has a final result, or the campaign is stopped."""
+        open_loop = self._campaign.open_loop
+        assert open_loop is not None
+        self._campaign.begin()
+        open_loop.join(self)
+        self._sending = True
+        try:
+            _all_at_once([partial(self._attend_over, side) for side in self._sides])
+        finally:
+            self._report()
+            open_loop.leave(self)
+        self._sending = False
+
+    def _attend_over(self, side: Side) -> None:
+        side.run.send()
+        # Told at once: the schedule ends, and with it the other side.
+        self._campaign.stopped = self._campaign.stopped or side.delivery.stopped
+
+    @property
+    def pending(self) -> int:
+        """Devices taken on that have no final result yet."""
+        return sum(side.arrivals.pending for side in self._sides if side.arrivals is not None)
+
+    def take(self, batch: OpenBatch) -> None:
+        """A batch is due: send it now."""
+        for side in self._sides:
+            assert side.arrivals is not None
+            side.arrivals.arrive(batch)
+            side.run.wake()
+
+    def no_more(self) -> None:
+        """No batch will come any more."""
+        for side in self._sides:
+            assert side.arrivals is not None
+            side.arrivals.end()
+            side.run.wake()
+
+    def interrupt(self) -> None:
+        """Stop claiming; what is in flight is waited for."""
+        for side in self._sides:
+            side.run.interrupt()
 
     def close(self) -> None:
         """End; a batch that is interrupted gets a moment for the answers that are under way."""
         if self._sending:
-            for side in self._sides:
-                side.run.interrupt()
+            self.interrupt()
             for side in self._sides:
                 side.run.wait(DRAIN_S)
             self._report()
@@ -156,7 +259,7 @@ class BatchSender:
         for side in self._sides:
             counted = side.take_counts()
             if counted is not None:
-                self._on_counts(side.provider, *counted)
+                self._on_counts(side.provider, counted)
 
 
 def _all_at_once(works: list[Callable[[], None]]) -> None:

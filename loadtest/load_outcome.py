@@ -2,6 +2,7 @@
 
 import msgspec
 
+from loadtest.recording import Recording
 from loadtest.tally import Tally
 from simulator.devices.draws import FateShares
 
@@ -18,6 +19,7 @@ class LoadOutcome(msgspec.Struct, kw_only=True):
     locust_requests: int
     locust_failures: int
     tally: Tally
+    recording: Recording = msgspec.field(default_factory=Recording)
 
 
 def unexpected_rejections(tally: Tally, fates: FateShares) -> dict[str, int]:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from loadtest.arrivals import smooth_batch_size
 from loadtest.errors import LoadSettingsError
 from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
+from loadtest.profile_text import MAX, ProfileError, read_profile
+from loadtest.profiles import COUNT_TOLERANCE, Curve, Profile, capacity, instant_of
 from sender.apns.provider_token import ProviderTokenSource
 from sender.errors import SenderConfigurationError
 from sender.fcm.message_template import MessageTemplate
@@ -23,8 +26,10 @@ from simulator.devices.token_space import Environment
 DEVICES_DEFAULT = 100_000
 SEED_DEFAULT = 1
 TOPIC_DEFAULT = "com.example.app"
-BATCH_SIZE_DEFAULT = 1_000
+BATCH_SIZE_DEFAULT = 1_000  # in a closed loop
 BATCH_SIZE_MAX = 1_000_000
+ARRIVALS = ("constant", "poisson")
+"""How the batches of a profile are scheduled: the values of `--arrivals`."""
 
 
 class Options(Protocol):
@@ -42,6 +47,9 @@ class Options(Protocol):
     batch_size: int
     connections_per_user: int
     notifications_rate: float
+    load_profile: str
+    arrivals: str
+    ceiling: float
     payload: str | None
     message: str | None
     key_file: str | None
@@ -79,15 +87,17 @@ class FcmSettings:
 class LoadSettings:
     """What a load test sends, and where to. `population` ends where the test does; it starts at `start_index`.
 
-    `apns`, `fcm`: None for a provider that takes no part. `rate_per_s`: of notifications, all users together; 0 for no
-    limit. `ca_file`: None for the roots that OpenSSL finds.
+    `apns`, `fcm`: None for a provider that takes no part. `profile`: what is scheduled when, all users together; None for a
+    closed loop, in which each user sends as fast as it is answered. `poisson`: batches come by chance. `ca_file`: None for
+    the roots that OpenSSL finds.
     """
 
     population: Devices
     start_index: int
     batch_size: int
     connections_per_user: int
-    rate_per_s: float
+    profile: Profile | None
+    poisson: bool
     endpoint: Endpoint
     apns: ApnsSettings | None
     fcm: FcmSettings | None
@@ -107,17 +117,57 @@ def settings_of(options: Options, host: str | None, environ: Mapping[str, str]) 
     if options.provider not in PROVIDERS:
         raise LoadSettingsError("--provider", f"must be one of {', '.join(PROVIDERS)}, not {options.provider!r}")
     providers = PROVIDERS[options.provider]
+    profile = profile_of(options.load_profile, _rate(options.notifications_rate), _ceiling(options.ceiling), devices)
+    if options.arrivals not in ARRIVALS:
+        raise LoadSettingsError("--arrivals", f"must be one of {', '.join(ARRIVALS)}, not {options.arrivals!r}")
     return LoadSettings(
         population=_population(options, start_index + devices),
         start_index=start_index,
-        batch_size=_whole("--batch-size", options.batch_size, 1, BATCH_SIZE_MAX),
+        batch_size=_whole("--batch-size", options.batch_size, 0, BATCH_SIZE_MAX) or batch_size_of(profile, devices),
         connections_per_user=_whole("--connections-per-user", options.connections_per_user, 1, CONNECTIONS_MAX),
-        rate_per_s=_rate(options.notifications_rate),
+        profile=profile,
+        poisson=options.arrivals == "poisson",
         endpoint=endpoint,
         apns=_apns(options) if Provider.APNS in providers else None,
         fcm=_fcm(options) if Provider.FCM in providers else None,
         ca_file=_ca_file(environ.get("SSL_CERT_FILE")),
     )
+
+
+def profile_of(text: str, rate_per_s: float, ceiling_per_s: float | None, devices: int) -> Profile | None:
+    """What is scheduled; None for a closed loop. Raises LoadSettingsError.
+
+    `text`: as in `profile_text`; "" for `max`. `rate_per_s`: unless 0, short for that steady rate. `ceiling_per_s`: what 100 %
+    stands for.
+    """
+    try:
+        profile = read_profile(text or MAX, ceiling_per_s)
+    except ProfileError as error:
+        raise LoadSettingsError("--load-profile", str(error)) from None
+    if rate_per_s:
+        if profile is not None:
+            raise LoadSettingsError("--notifications-rate", "goes without --load-profile, which says the rate")
+        profile = Curve([(0, rate_per_s)])
+    if profile is not None and instant_of(profile, devices) is None:
+        scheduled = int(capacity(profile) + COUNT_TOLERANCE)
+        raise LoadSettingsError(
+            "--load-profile",
+            f"{text!r} schedules {scheduled:,} notifications in all, and there are {devices:,} devices: "
+            f"give --devices {scheduled}, or a profile that goes on (without for=)",
+        )
+    return profile
+
+
+def batch_size_of(profile: Profile | None, devices: int) -> int:
+    """The size of batches where none is given."""
+    return BATCH_SIZE_DEFAULT if profile is None else smooth_batch_size(profile, devices)
+
+
+def _ceiling(value: float) -> float | None:
+    ceiling = _float(value)
+    if not 0 <= ceiling < math.inf:
+        raise LoadSettingsError("--ceiling", f"must be a number from 0 (unknown) upwards, not {value!r}")
+    return ceiling or None
 
 
 def _apns(options: Options) -> ApnsSettings:

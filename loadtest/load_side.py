@@ -2,11 +2,14 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
+from loadtest.arrival_source import ArrivalSource, Settled
 from loadtest.load_settings import ApnsSettings, FcmSettings, LoadSettings
 from loadtest.source import PopulationSource
+from loadtest.tally import final_latency_ms
 from sender.apns.messages import ApnsOptions
 from sender.apns.provider import ApnsProvider
 from sender.credential import Credential
@@ -43,6 +46,17 @@ class SideSettings(NamedTuple):
     personalised: bool
 
 
+class Counted(NamedTuple):
+    """What a sender counted over one provider for a while. `given_up`: by reason, of those that were on their way.
+
+    `latency_ms`: of final answers, from the scheduled instant where there is one, else from sending.
+    """
+
+    counts: Counts
+    given_up: Counter[str]
+    latency_ms: Mapping[int, int]
+
+
 def sides_of(settings: LoadSettings) -> list[SideSettings]:
     """One for each provider that takes part. Raises LoadSettingsError for a credential that cannot be used."""
     sides = []
@@ -64,26 +78,36 @@ class Side:
         side: SideSettings,
         campaign_key: int,
         make_run: Callable[[Delivery, PopulationSource, PoolOptions, Callable[[], float]], GeventRun],
+        on_settled: Callable[[Provider, Settled], int] | None = None,
     ) -> None:
         draw = random.Random(campaign_key).random
         self.provider = side.provider
         self.delivery = Delivery(_provider(settings, side.provider, campaign_key), side.credential, draw=draw)
-        self.source = PopulationSource(
-            settings.population,
-            stop=0,
-            provider=side.provider,
-            attributes=(_attributes_of_people(settings.population.seed) if side.personalised else _index_as_attributes),
+        attributes = _attributes_of_people(settings.population.seed) if side.personalised else _index_as_attributes
+        self.arrivals: ArrivalSource | None = None
+        if on_settled is not None:
+            self.arrivals = ArrivalSource(
+                settings.population,
+                provider=side.provider,
+                attributes=attributes,
+                on_settled=partial(on_settled, side.provider),
+            )
+        self.source = self.arrivals or PopulationSource(
+            settings.population, stop=0, provider=side.provider, attributes=attributes
         )
         pool = PoolOptions(connections=settings.connections_per_user, stall_timeout_s=STALL_TIMEOUT_S)
         self.run = make_run(self.delivery, self.source, pool, draw)
 
-    def take_counts(self) -> tuple[Counts, Counter[str]] | None:
-        """What was counted since the last call, with what was given up by reason; None for nothing."""
-        counts, given_up = self.delivery.counts, self.source.given_up
-        if counts == Counts() and not given_up:
+    def take_counts(self) -> Counted | None:
+        """What was counted since the last call; None for nothing."""
+        counts, given_up, arrivals = self.delivery.counts, self.source.given_up, self.arrivals
+        if counts == Counts() and not given_up and (arrivals is None or not arrivals.latency_ms):
             return None
         self.delivery.counts, self.source.given_up = Counts(), Counter()
-        return counts, given_up
+        if arrivals is None:
+            return Counted(counts, given_up, final_latency_ms(counts))
+        latency_ms, arrivals.latency_ms = arrivals.latency_ms, Counter()
+        return Counted(counts, given_up, latency_ms)
 
 
 def _provider(settings: LoadSettings, provider: Provider, campaign_key: int) -> SenderProvider:

@@ -13,7 +13,8 @@ from simulator.devices.mixed_population import MixedPopulation
 WAITING_MAX = 65_536
 
 
-def _no_attributes(index: int, person: int) -> bytes:
+def no_attributes(index: int, person: int) -> bytes:
+    """Of any device."""
     return b"{}"
 
 
@@ -32,7 +33,7 @@ class PopulationSource:
         stop: int | None = None,
         *,
         provider: Provider | None = None,
-        attributes: Callable[[int, int], bytes] = _no_attributes,
+        attributes: Callable[[int, int], bytes] = no_attributes,
         waiting_max: int = WAITING_MAX,
     ) -> None:
         self.accepted = 0
@@ -55,10 +56,13 @@ class PopulationSource:
     @property
     def unclaimed(self) -> int:
         """Devices of the range that were not claimed yet, or wait to be sent again."""
-        unclaimed = self._stop - self._next
-        if self._provider is not None:
-            unclaimed = sum(each is self._provider for each in self._population.providers(self._next, self._stop))
-        return unclaimed + len(self._waiting)
+        return self.count_of(self._next, self._stop) + len(self._waiting)
+
+    def count_of(self, start: int, stop: int) -> int:
+        """How many devices from `start` to before `stop` are of the provider that is meant."""
+        if self._provider is None:
+            return stop - start
+        return sum(each is self._provider for each in self._population.providers(start, stop))
 
     def exchange(self, outcomes: Sequence[Outcome], want: int, now_ms: int) -> Exchange:
         """Take results and claim up to `want` notifications."""

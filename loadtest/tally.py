@@ -18,7 +18,8 @@ Key = TypeVar("Key", str, int)
 class Tally(msgspec.Struct):
     """Notifications by outcome. `sent` counts transmissions, so repeats too; the others count notifications.
 
-    `latency_ms`: whole milliseconds from sending to the answer that settled the notification -> notifications.
+    `latency_ms`: whole milliseconds to the answer that settled the notification -> notifications; from its scheduled instant
+    when it has one, else from sending.
     `started_at_s`, `ended_at_s`: of the first batch taken and the last result, since the epoch; 0 while there is none.
     `cpu_s`: of the process, between the two.
     """
@@ -42,7 +43,7 @@ class Tally(msgspec.Struct):
         """Notifications with a final result."""
         return self.accepted + sum(self.rejected.values())
 
-    def count(self, counts: Counts, given_up: Mapping[str, int]) -> None:
+    def count(self, counts: Counts, given_up: Mapping[str, int], latency_ms: Mapping[int, int]) -> None:
         """Add what a sender has counted. `given_up`: by reason, only those that were on their way."""
         self.sent += counts.sent
         self.accepted += counts.accepted
@@ -50,9 +51,9 @@ class Tally(msgspec.Struct):
         self.timed_out += counts.timed_out
         self.unprocessed += counts.unprocessed
         self.connections_lost += counts.connections_lost
-        _add(self.rejected, counts.rejected, OTHER_REASONS)
-        _add(self.given_up, given_up, OTHER_REASONS)
-        _add(self.latency_ms, final_latency_ms(counts))
+        add_counts(self.rejected, counts.rejected, OTHER_REASONS)
+        add_counts(self.given_up, given_up, OTHER_REASONS)
+        add_counts(self.latency_ms, latency_ms)
 
     def add(self, other: "Tally") -> None:
         """Add the tally of another process."""
@@ -64,9 +65,9 @@ class Tally(msgspec.Struct):
         self.connections_lost += other.connections_lost
         self.batches += other.batches
         self.cpu_s += other.cpu_s
-        _add(self.rejected, other.rejected, OTHER_REASONS)
-        _add(self.given_up, other.given_up, OTHER_REASONS)
-        _add(self.latency_ms, other.latency_ms)
+        add_counts(self.rejected, other.rejected, OTHER_REASONS)
+        add_counts(self.given_up, other.given_up, OTHER_REASONS)
+        add_counts(self.latency_ms, other.latency_ms)
         self.started_at_s = min(filter(None, (self.started_at_s, other.started_at_s)), default=0.0)
         self.ended_at_s = max(self.ended_at_s, other.ended_at_s)
 
@@ -96,8 +97,11 @@ def final_latency_ms(counts: Counts) -> dict[int, int]:
     return counts.latency_ms - counts.latency_not_final_ms
 
 
-def _add(into: dict[Key, int], more: Mapping[Key, int], other: Key | None = None) -> None:
-    """`other`: the key for what comes when `into` has `REASONS_MAX` keys; None where keys cannot run away."""
+def add_counts(into: dict[Key, int], more: Mapping[Key, int], other: Key | None = None) -> None:
+    """Add counts to counts.
+
+    `other`: the key for what comes when `into` has `REASONS_MAX` keys; None where keys cannot run away.
+    """
     for key, count in more.items():
         known = key if other is None or key in into or len(into) < REASONS_MAX else other
         into[known] = into.get(known, 0) + count

@@ -16,10 +16,9 @@ import math
 import os
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import gevent
 import locust.stats
@@ -32,10 +31,11 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtest.errors import LoadSettingsError
 from loadtest.index_range import IndexRange
-from loadtest.load_campaign import BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
 from loadtest.load_outcome import LoadOutcome, unexpected_rejections
 from loadtest.load_population import PROVIDERS
 from loadtest.load_settings import (
+    ARRIVALS,
     BATCH_SIZE_DEFAULT,
     DEVICES_DEFAULT,
     SEED_DEFAULT,
@@ -44,11 +44,11 @@ from loadtest.load_settings import (
     Options,
     settings_of,
 )
+from loadtest.load_side import Counted
 from loadtest.locust_events import listen
 from loadtest.locust_statistics import record_batch, record_notifications
-from loadtest.tally import final_latency_ms
+from loadtest.profile_text import MAX
 from loadtest.worker_shares import Master, Worker
-from sender.delivery import Counts
 from sender.errors import SenderConfigurationError
 from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
@@ -118,13 +118,33 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
     )
     add("--fcm-share", type=share, default=FCM_SHARE_DEFAULT, help="With both providers: share of devices of FCM.")
     add("--ios", type=share, default=0.0, metavar="SHARE", help="Share of FCM registrations on an APNs token.")
-    add("--batch-size", type=count, default=BATCH_SIZE_DEFAULT, help="Notifications that a user takes on at once.")
+    add(
+        "--batch-size",
+        type=index,
+        default=0,
+        help=f"Notifications that a user takes on at once. 0: {BATCH_SIZE_DEFAULT:,}, or with a profile what makes "
+        "100 batches a second at its peak.",
+    )
     add("--connections-per-user", type=count, default=1, help="HTTP/2 connections that each user keeps.")
     add(
         "--notifications-rate",
         type=rate,
         default=0.0,
-        help="Notifications a second, all users together; 0 for as fast as they are answered.",
+        help="Notifications a second, all users together; short for --load-profile steady:rate=N.",
+    )
+    add(
+        "--load-profile",
+        default=MAX,
+        metavar="NAME:KEY=VALUE,...",
+        help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts joined "
+        "by `+` and `then`. max: nothing is scheduled, each user sends as fast as it is answered.",
+    )
+    add("--arrivals", default="constant", choices=ARRIVALS, help="Batches come in time, or by chance (with the seed).")
+    add(
+        "--ceiling",
+        type=rate,
+        default=0.0,
+        help="Notifications a second that the simulator can answer: what rate=50%% of a profile counts from. 0: unknown.",
     )
     add("--payload", default="", metavar="FILE", help="APNs: JSON payload; {{name}}, {{country}} stand for attributes.")
     add("--message", default="", metavar="FILE", help="FCM: JSON message without a target; attributes likewise.")
@@ -164,7 +184,7 @@ class Load:
         self._environment = environment
         runner = environment.runner
         if isinstance(runner, WorkerRunner):
-            self._worker = Worker(runner)  # its options come from the master
+            self._worker = Worker(runner, self.record_batch)  # its options come from the master
             return
         if isinstance(runner, MasterRunner):
             self._master = Master(runner, self.end)
@@ -193,7 +213,7 @@ class Load:
                 self.campaign = self._worker.begin(settings)
             else:
                 indices = IndexRange(settings.start_index, settings.population.count)
-                self.campaign = LoadCampaign(settings, indices, settings.rate_per_s)
+                self.campaign = LoadCampaign(settings, indices, on_batch=self.record_batch)
         except (LoadSettingsError, SenderConfigurationError) as error:
             self._refused = str(error)
         if self._refused is not None:
@@ -224,6 +244,12 @@ class Load:
         else:
             runner.stop()
 
+    def record_batch(self, batch: BatchResult) -> None:
+        """Count one batch in Locust's statistics."""
+        assert self.campaign is not None
+        elapsed_ms, now_s = round(batch.elapsed_s * 1000), self.campaign.now()
+        record_batch(self._environment.stats, self.campaign.method, elapsed_ms, batch.incomplete, now_s)
+
     def on_quitting(self, environment: Environment, **_: object) -> None:
         """Say how it went, and decide the exit code."""
         if isinstance(environment.runner, LocalRunner):
@@ -252,10 +278,10 @@ class Load:
     def _outcome(self, settings: LoadSettings) -> LoadOutcome:
         stopped = None
         if self._master is not None:
-            tally, stopped = self._master.tally, self._master.stopped
+            tally, recording, stopped = self._master.tally, self._master.recording, self._master.stopped
         else:
             assert self.campaign is not None
-            tally, stopped = self.campaign.tally, self.campaign.stopped
+            tally, recording, stopped = self.campaign.tally, self.campaign.recording, self.campaign.stopped
         total = self._environment.stats.total
         return LoadOutcome(
             devices=settings.devices,
@@ -264,6 +290,7 @@ class Load:
             locust_requests=total.num_requests,
             locust_failures=total.num_failures,
             tally=tally,
+            recording=recording,
         )
 
 
@@ -299,8 +326,10 @@ class PushUser(User):
     @tag("batch")
     @task
     def send_batch(self) -> None:
-        """One batch, until each of its notifications has a final result."""
+        """One batch, until each of its notifications has a final result; in an open loop all that are scheduled."""
         campaign, sender = self._campaign, self._sender
+        if campaign is not None and sender is not None and campaign.open_loop is not None:
+            self._attend(campaign, sender)
         indices = range(0) if campaign is None else campaign.begin_batch()
         if campaign is None or sender is None or not indices:
             raise StopUser
@@ -308,22 +337,27 @@ class PushUser(User):
         try:
             result = sender.send(indices)
             stopped = result.stopped
-            method = "+".join(side.provider.name for side in campaign.sides)
-            record_batch(
-                self.environment.stats, method, round(result.elapsed_s * 1000), result.incomplete, campaign.now()
-            )
+            LOAD.record_batch(result)
         finally:
             campaign.end_batch(stopped)
             if campaign.finished:
                 LOAD.end()
 
-    def _count(self, provider: Provider, counts: Counts, given_up: Counter[str]) -> None:
+    def _attend(self, campaign: LoadCampaign, sender: BatchSender) -> NoReturn:
+        try:
+            sender.attend()
+        finally:
+            if campaign.finished:
+                LOAD.end()
+        raise StopUser
+
+    def _count(self, provider: Provider, counted: Counted) -> None:
         campaign = self._campaign
         assert campaign is not None
-        campaign.tally.count(counts, given_up)
-        failures = counts.rejected + given_up
-        settled = counts.accepted + failures.total()
-        if settled:
+        campaign.count(provider, counted)
+        failures = counted.counts.rejected + counted.given_up
+        settled = counted.counts.accepted + failures.total()
+        if settled or counted.latency_ms:
             record_notifications(
-                self.environment.stats, provider.name, settled, failures, final_latency_ms(counts), campaign.now()
+                self.environment.stats, provider.name, settled, failures, counted.latency_ms, campaign.now()
             )

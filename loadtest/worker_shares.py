@@ -13,9 +13,10 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.index_range import IndexRange, shares
-from loadtest.load_campaign import LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.locust_events import listen
+from loadtest.recording import Recording
 from loadtest.tally import Tally
 
 SHARE_MESSAGE = "pushrig_share"
@@ -25,17 +26,22 @@ logger = logging.getLogger(__name__)
 
 
 class Share(msgspec.Struct):
-    """What a worker sends: indices from `start` to before `stop`, at `rate_per_s` (0: no limit)."""
+    """What a worker sends: indices from `start` to before `stop`, `rate_share` of the profile. `number`: the worker's own."""
 
     start: int
     stop: int
-    rate_per_s: float
+    rate_share: float
+    number: int
 
 
 class WorkerReport(msgspec.Struct):
-    """Where a worker stands; sent with each of Locust's reports, always from the start of the campaign."""
+    """Where a worker stands; sent with each of Locust's reports.
+
+    `tally`: always from the start of the campaign. `recording`: since the report before.
+    """
 
     tally: Tally
+    recording: Recording
     finished: bool
     stopped: str | None
 
@@ -48,6 +54,7 @@ class Master:
         self._on_end = on_end
         self._expected: set[str] = set()
         self._reports: dict[str, WorkerReport] = {}
+        self.recording = Recording()
         listen(runner.environment.events.worker_report, self._on_report)
 
     def begin(self, settings: LoadSettings) -> str | None:
@@ -56,9 +63,10 @@ class Master:
         if self._runner.target_user_count < len(workers):
             return f"{len(workers)} workers need at least as many users: start with --users {len(workers)} or more"
         self._expected, self._reports = set(workers), {}
+        self.recording = Recording()
         ranges = shares(settings.start_index, settings.devices, len(workers))
-        for worker, indices in zip(workers, ranges, strict=True):
-            share = Share(indices.start, indices.stop, settings.rate_per_s * len(indices) / settings.devices)
+        for number, (worker, indices) in enumerate(zip(workers, ranges, strict=True)):
+            share = Share(indices.start, indices.stop, len(indices) / settings.devices, number)
             self._runner.send_message(SHARE_MESSAGE, msgspec.to_builtins(share), worker)
         return None
 
@@ -79,7 +87,8 @@ class Master:
         encoded = data.get(REPORT_KEY)
         if client_id not in self._expected or not isinstance(encoded, bytes):
             return
-        self._reports[client_id] = msgspec.json.decode(encoded, type=WorkerReport)
+        self._reports[client_id] = report = msgspec.json.decode(encoded, type=WorkerReport)
+        self.recording.add(report.recording)
         here = {node.id for node in [*self._runner.clients.ready, *self._runner.clients.spawning]}
         here |= {node.id for node in self._runner.clients.running}
         if all(worker not in here or self._is_done(worker) for worker in self._expected):
@@ -92,9 +101,13 @@ class Master:
 
 
 class Worker:
-    """The worker's side: keeps the share that the master sent until the test starts, and reports."""
+    """The worker's side: keeps the share that the master sent until the test starts, and reports.
 
-    def __init__(self, runner: WorkerRunner) -> None:
+    `on_batch`: see `LoadCampaign`.
+    """
+
+    def __init__(self, runner: WorkerRunner, on_batch: Callable[[BatchResult], None]) -> None:
+        self._on_batch = on_batch
         self._share: Share | None = None
         self._campaign: LoadCampaign | None = None
         runner.register_message(SHARE_MESSAGE, self._on_share)
@@ -107,7 +120,10 @@ class Worker:
         if share is None:
             logger.warning("this worker joined after the start: it has no devices to send to in this test")
             return None
-        self._campaign = LoadCampaign(settings, IndexRange(share.start, share.stop), share.rate_per_s)
+        indices = IndexRange(share.start, share.stop)
+        self._campaign = LoadCampaign(
+            settings, indices, share=share.rate_share, number=share.number, on_batch=self._on_batch
+        )
         return self._campaign
 
     def _on_share(self, environment: Environment, msg: Message, **_: object) -> None:
@@ -116,5 +132,5 @@ class Worker:
     def _on_report(self, client_id: str, data: dict[str, object], **_: object) -> None:
         campaign = self._campaign
         if campaign is not None:
-            report = WorkerReport(campaign.tally, campaign.finished, campaign.stopped)
+            report = WorkerReport(campaign.tally, campaign.recording.take(), campaign.finished, campaign.stopped)
             data[REPORT_KEY] = msgspec.json.encode(report)

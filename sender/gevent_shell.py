@@ -312,6 +312,10 @@ class GeventRun:
         self._error = greenlet.exception
         self._ended.set()
 
+    def wake(self) -> None:
+        """The source has more to send, or has come to its end: ask it now, rather than with the next tick."""
+        self._exchange(self.core.exchange_at_tick(self.now()))
+
     def interrupt(self) -> None:
         """Stop claiming; what is in flight is waited for, and the run ends."""
         self.delivery.stop("interrupted")

@@ -146,16 +146,71 @@ def test_a_provider_that_refuses_the_credential_stops_the_test(rig: RigProcess, 
     assert "Stopped early" in done.stderr
 
 
-def test_the_rate_is_kept_by_all_users_together(rig: RigProcess, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [("--notifications-rate", "1000"), ("--load-profile", "steady:rate=1k")])
+def test_the_rate_is_kept_by_all_users_together(rig: RigProcess, tmp_path: Path, how: tuple[str, str]) -> None:
     result = tmp_path / "result.json"
     done = locust(
         rig, "--users", "3", "--spawn-rate", "3", "--devices", "2000", "--seed", "104", "--batch-size", "100",
-        "--notifications-rate", "1000", "--result-file", str(result),
+        *how, "--result-file", str(result),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     tally = json.loads(result.read_bytes())["tally"]
     # Never faster; how much slower depends on the machine.
-    assert tally["ended_at_s"] - tally["started_at_s"] > 1.8
+    assert tally["ended_at_s"] - tally["started_at_s"] > 1.99
+
+
+def test_an_open_loop_over_both_providers_counts_from_the_schedule(
+    rig: RigProcess, control: ControlClient, tmp_path: Path
+) -> None:
+    control.declare(120, 6_000)
+    prefix, result = tmp_path / "run", tmp_path / "result.json"
+    done = locust(
+        rig, "--provider", "both", "--users", "3", "--spawn-rate", "3", "--devices", "6000", "--seed", "120",
+        "--load-profile", "ramp:from=1k,to=5k,over=1s then steady:rate=5k", "--arrivals", "poisson", *FATES[:2],
+        "--csv", str(prefix), "--result-file", str(result),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, 120)
+    assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (6_000, 0, 0)
+    recording = json.loads(result.read_bytes())["recording"]
+    assert recording["scheduled"] == 6_000
+    assert {
+        since: sum(sum(counts.values()) for name, counts in recording["latency_ms"].items() if name.startswith(since))
+        for since in ("scheduled", "sent", "batch")
+    } == {"scheduled": 6_000, "sent": 6_000, "batch": 120}
+    with Path(f"{prefix}_stats.csv").open(newline="") as lines:
+        counts = {(row["Type"], row["Name"]): int(row["Request Count"]) for row in csv.DictReader(lines)}
+    assert (counts["", "Aggregated"], counts["APNS+FCM", "batch"]) == (6_000, 120)
+    assert sum(sum(each["rejected"].values()) for each in recording["intervals"].values()) == found.rejected
+    assert sum(each["scheduled"] for each in recording["intervals"].values()) == 6_000
+
+
+def test_workers_share_the_schedule(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
+    control.declare(121, 4_000)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    result = tmp_path / "result.json"
+    done = locust(
+        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "2",
+        "--spawn-rate", "2", "--devices", "4000", "--seed", "121", "--load-profile", "steady:rate=4k",
+        "--result-file", str(result),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = ledger(control, 121)
+    assert (found.accepted_once, found.accepted_more, found.never) == (4_000, 0, 0)
+    outcome = json.loads(result.read_bytes())
+    assert outcome["recording"]["scheduled"] == 4_000
+    assert sum(outcome["recording"]["latency_ms"]["scheduled apns"].values()) == 4_000
+    assert outcome["tally"]["ended_at_s"] - outcome["tally"]["started_at_s"] > 0.99
+
+
+def test_an_open_loop_ends_when_a_provider_stops_it(rig: RigProcess) -> None:
+    done = locust(
+        rig, "--devices", "50000", "--seed", "122", "--load-profile", "steady:rate=1k", "--provider", "both",
+        "--users", "2", "--spawn-rate", "2", APNS_KEY_ID="ABCDEFGHIJ",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Stopped early" in done.stderr and "InvalidProviderToken" in done.stderr
 
 
 def test_workers_get_shares_of_their_own(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
@@ -233,6 +288,8 @@ def _fetch(url: str, body: bytes | None = None) -> bytes:
         (("--notifications-rate", "nan"), "argument --notifications-rate: must be a number from 0"),
         (("--fcm-share", "2"), "argument --fcm-share: must be a share from 0 to 1, not '2'"),
         (("--fate", "gone=0.1"), "--fate: 'gone=0.1': no fate is called 'gone'"),
+        (("--load-profile", "steady"), "--load-profile: steady needs rate="),
+        (("--arrivals", "random"), "argument --arrivals: invalid choice: 'random'"),
         (("--host", "localhost"), "--host: the endpoint 'localhost' must be https://HOST[:PORT]"),
         (("--payload", "/no/such"), "--payload: cannot read /no/such"),
         (("--key-file", "/no/such"), "cannot read the key file /no/such"),

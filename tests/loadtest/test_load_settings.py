@@ -40,7 +40,10 @@ def settings(
         "start_index": 500,
         "batch_size": 100,
         "connections_per_user": 2,
-        "notifications_rate": 50.0,
+        "notifications_rate": 0.0,
+        "load_profile": "breaking-news:base=100",
+        "arrivals": "poisson",
+        "ceiling": 0.0,
         "fcm_share": 0.5,
         "ios": 0.0,
         "payload": "",
@@ -61,6 +64,23 @@ def test_a_valid_set(key_file: Path) -> None:
     assert isinstance(made.population, Population) and made.population.environment is Environment.PRODUCTION
     assert made.apns is not None and made.fcm is None
     assert made.endpoint.port == 8443
+    assert made.profile is not None and made.profile.rate_per_s(15.0) == 1_000
+    assert (made.poisson, made.batch_size) == (True, 100)
+
+
+def test_without_a_profile_users_send_as_fast_as_they_are_answered(key_file: Path) -> None:
+    for name in ("", "max"):
+        made = settings(key_file, load_profile=name, batch_size=0)
+        assert (made.profile, made.batch_size) == (None, 1_000)
+
+
+def test_batches_are_as_small_as_the_profile_needs_unless_their_size_is_given(key_file: Path) -> None:
+    assert settings(key_file, load_profile="steady:rate=5k", batch_size=0).batch_size == 50
+
+
+def test_rates_may_be_shares_of_the_ceiling(key_file: Path) -> None:
+    made = settings(key_file, load_profile="steady:rate=50%", ceiling="8000")
+    assert made.profile is not None and made.profile.rate_per_s(0) == 4_000
 
 
 def test_each_provider_brings_what_it_needs_and_its_devices(key_file: Path, tmp_path: Path) -> None:
@@ -74,8 +94,9 @@ def test_each_provider_brings_what_it_needs_and_its_devices(key_file: Path, tmp_
 
 
 def test_numbers_from_the_web_form_may_be_text(key_file: Path) -> None:
-    made = settings(key_file, devices="20", notifications_rate="1.5")
-    assert (made.devices, made.rate_per_s) == (20, 1.5)
+    made = settings(key_file, devices="20", notifications_rate="1.5", load_profile="")
+    assert made.devices == 20
+    assert made.profile is not None and made.profile.rate_per_s(99.0) == 1.5
 
 
 def test_the_endpoint_may_come_from_the_environment(key_file: Path) -> None:
@@ -93,7 +114,13 @@ def test_the_endpoint_may_come_from_the_environment(key_file: Path) -> None:
         ({"apns_environment": "moon"}, "--apns-environment: must be production or sandbox"),
         ({"fate": "gone=0.5"}, "--fate: 'gone=0.5': no fate is called"),
         ({"fate": "unregistered=2"}, "--fate:"),
-        ({"batch_size": 0}, "--batch-size: must be from 1"),
+        ({"batch_size": -1}, "--batch-size: must be from 0"),
+        ({"load_profile": "steady"}, "--load-profile: steady needs rate="),
+        ({"load_profile": "steady:rate=50%"}, "--load-profile: steady: rate=50% needs the simulator's ceiling"),
+        ({"notifications_rate": 5.0}, "--notifications-rate: goes without --load-profile"),
+        ({"load_profile": "steady:rate=9,for=10s"}, "schedules 90 notifications in all, and there are 1,000 devices"),
+        ({"arrivals": "random"}, "--arrivals: must be one of constant, poisson, not 'random'"),
+        ({"ceiling": "high"}, "--ceiling: must be a number from 0 (unknown) upwards"),
         ({"connections_per_user": 65}, "--connections-per-user: must be from 1 to 64"),
         ({"notifications_rate": -1.0}, "--notifications-rate: must be a number from 0"),
         ({"notifications_rate": float("nan")}, "--notifications-rate: must be a number from 0"),

@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from loadtest.tally import OTHER_REASONS, REASONS_MAX, Tally
+from loadtest.tally import OTHER_REASONS, REASONS_MAX, Tally, final_latency_ms
 from sender.delivery import Counts
 
 
@@ -48,7 +48,7 @@ def test_latency_counts_only_answers_that_settled_a_notification() -> None:
     counts = Counts(
         sent=3, accepted=2, retried=1, latency_ms=Counter({5: 2, 900: 1}), latency_not_final_ms=Counter({900: 1})
     )
-    counted.count(counts, {})
+    counted.count(counts, {}, final_latency_ms(counts))
     assert counted.latency_ms == {5: 2}
     assert counted.settled == 2
 
@@ -63,7 +63,9 @@ def test_percentiles_are_nearest_rank() -> None:
 def test_reasons_beyond_the_bound_are_counted_together(name: str) -> None:
     counted = Tally()
     reasons = Counter({f"Reason{number}": 1 for number in range(REASONS_MAX + 10)})
-    counted.count(Counts(rejected=reasons if name == "rejected" else Counter()), reasons if name == "given_up" else {})
+    counted.count(
+        Counts(rejected=reasons if name == "rejected" else Counter()), reasons if name == "given_up" else {}, {}
+    )
     found = getattr(counted, name)
     assert len(found) == REASONS_MAX + 1
     assert found[OTHER_REASONS] == 10

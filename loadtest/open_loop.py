@@ -1,0 +1,152 @@
+"""The open loop: hands out each batch when it is scheduled, and keeps when it was scheduled, sent and answered.
+
+One greenlet for each process hands batches to its users in turn. A user takes on more while it waits for answers, up to what
+it may have in flight; when no user has room, or the process is too busy, batches are handed out late. That is recorded,
+and latency counts from the schedule all the same.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import gevent
+
+from loadtest.arrival_source import OpenBatch, Settled
+from loadtest.arrivals import Arrival
+from loadtest.recording import LATE_MS, Recording
+from sender.run import UNCOMMITTED_MAX
+from simulator.devices.fates import Provider
+
+PENDING_MAX = UNCOMMITTED_MAX
+"""Devices that one user has taken on over one provider and not settled, beyond which it gets no further batch."""
+ROOM_POLL_S = 0.01
+STOP_POLL_S = 0.25
+WARN_EVERY_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Taker(Protocol):
+    """A user that takes batches on. `pending`: devices in flight or waiting; `pending_max`: when it takes no more."""
+
+    pending_max: int
+
+    @property
+    def pending(self) -> int: ...
+
+    def take(self, batch: OpenBatch) -> None:
+        """Send it now."""
+
+    def no_more(self) -> None:
+        """No batch will come any more."""
+
+    def interrupt(self) -> None:
+        """Stop: what is not on its way is given up."""
+
+
+class OpenLoop:
+    """The schedule of one process. `schedule`: its batches in order. `now`: seconds since the epoch.
+
+    `on_batch`: called at the end of each batch with its milliseconds since the scheduled instant, and how many of its
+    devices got no final answer. `stopped`: whether the campaign has ended early.
+    """
+
+    def __init__(
+        self,
+        schedule: Iterator[Arrival],
+        recording: Recording,
+        *,
+        now: Callable[[], float],
+        stopped: Callable[[], bool],
+        on_batch: Callable[[OpenBatch, int], None],
+    ) -> None:
+        self.started_at_s = 0.0
+        self.exhausted = False
+        self._schedule = schedule
+        self._recording = recording
+        self._now, self._stopped, self._on_batch = now, stopped, on_batch
+        self._takers: list[Taker] = []
+        self._turn = 0
+        self._warn_at_s = 0.0
+        self._greenlet: gevent.Greenlet | None = None
+
+    @property
+    def finished(self) -> bool:
+        """No batch will come any more, and nobody waits for answers."""
+        return self.exhausted and not self._takers
+
+    def join(self, taker: Taker) -> None:
+        """One more user takes batches on; the first one starts the clock."""
+        if self.exhausted:
+            taker.no_more()
+            return
+        self._takers.append(taker)
+        if self._greenlet is None:
+            self.started_at_s = self._now()
+            self._greenlet = gevent.spawn(self._run)
+
+    def leave(self, taker: Taker) -> None:
+        """A user takes no more; after the last one the rest of the schedule is not sent."""
+        if taker in self._takers:
+            self._takers.remove(taker)
+        if not self._takers and self._greenlet is not None:
+            self._greenlet.kill()
+
+    def settled(self, provider: Provider, settled: Settled) -> int:
+        """Devices of a batch came to their end; returns how many milliseconds after their instant."""
+        batch = settled.batch
+        latency_ms = max(0, settled.at_ms - int(batch.scheduled_at_s * 1000))
+        if settled.answered:
+            at_s = batch.scheduled_at_s - self.started_at_s
+            self._recording.answered(at_s, provider.value, latency_ms, settled.devices)
+        else:
+            batch.without_answer += settled.devices
+        batch.left -= settled.devices
+        if not batch.left:
+            self._on_batch(batch, latency_ms)
+        return latency_ms
+
+    def _run(self) -> None:
+        try:
+            for at_s, indices in self._schedule:
+                if not self._hand_out(at_s, indices):
+                    break
+        finally:
+            self.exhausted = True
+            for taker in list(self._takers):
+                if self._stopped():
+                    taker.interrupt()
+                taker.no_more()
+
+    def _hand_out(self, at_s: float, indices: range) -> bool:
+        """Wait for the instant, and for a user with room. False when the campaign has ended before."""
+        scheduled_at_s = self.started_at_s + at_s
+        while (wait_s := scheduled_at_s - self._now()) > 0 and not self._stopped():
+            gevent.sleep(min(wait_s, STOP_POLL_S))
+        no_room = False
+        while (taker := self._next_taker(len(indices))) is None and not self._stopped():
+            no_room = True
+            gevent.sleep(ROOM_POLL_S)
+        if taker is None or self._stopped():
+            return False
+        now_s = self._now()
+        late_s = max(0.0, now_s - scheduled_at_s)
+        self._recording.arrived(at_s, len(indices), late_s, no_room=no_room)
+        if late_s * 1000 > LATE_MS and now_s >= self._warn_at_s:
+            self._warn_at_s = now_s + WARN_EVERY_S
+            logger.warning(f"behind schedule by {late_s:.2f} s{': the users have all they may in flight' * no_room}")
+        taker.take(OpenBatch(indices, scheduled_at_s, now_s, len(indices)))
+        # So that a process that is behind still reads answers between one batch and the next.
+        if late_s:
+            gevent.sleep(0)
+        return True
+
+    def _next_taker(self, count: int) -> Taker | None:
+        """The next in turn that has room, or nothing to do at all."""
+        for _ in range(len(self._takers)):
+            self._turn = (self._turn + 1) % len(self._takers)
+            taker = self._takers[self._turn]
+            pending = taker.pending
+            if not pending or pending + count <= taker.pending_max:
+                return taker
+        return None
