@@ -56,6 +56,8 @@ def of_devices(history: History, devices: Iterable[str], note: str = "") -> list
     chosen = list(islice(devices, CASES_MAX))
     lines: list[str] = []
     for device in chosen:
+        if len(lines) > LINES_MAX:
+            break
         lines.append(f"device {short(device)}{note}:")
         for run in history.runs:
             exchanges = run.of_device.get(device, [])

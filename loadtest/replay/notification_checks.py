@@ -44,7 +44,7 @@ def _twice(exchanges: list[Exchange]) -> bool:
     for each in exchanges:
         if each.processed and told:
             return True
-        told = told or (each.processed and each.fate is Fate.ANSWERED and each.sense is Sense.ACCEPTED)
+        told = told or (each.processed and each.sense is Sense.ACCEPTED)
     return False
 
 

@@ -78,8 +78,6 @@ def recovery_s(run: Run, over_s: float) -> float | None:
     """
     accepted = sorted(run.accepted_s)
     after = bisect_left(accepted, over_s)
-    if after == len(accepted):
-        return None
     first_fault_s = min((each.at_s for each in run.faults), default=over_s)
     before = bisect_left(accepted, first_fault_s)
     worked_s = first_fault_s - accepted[0] if before else 0.0

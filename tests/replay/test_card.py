@@ -68,6 +68,7 @@ def test_a_scenario_that_could_not_be_played_does_not_hold() -> None:
     failed = failed_report(Told().scenario, "apns", "the control plane got no answer")
     card = report_card(["x"], "now", VERSIONS, [failed])
     assert not card.held
+    assert failed.grade == "broken"
     (error,) = ElementTree.fromstring(junit_xml(card)).iter("error")
     assert error.get("message") == "the control plane got no answer"
     assert "the control plane got no answer" in terminal(card)

@@ -31,6 +31,13 @@ def test_pauses_are_measured_where_no_time_is_named() -> None:
     assert measured == pytest.approx(0.1, abs=0.01)
 
 
+def test_only_what_has_to_be_sent_again_makes_a_pause() -> None:
+    told = Told(devices=1, expect={"retry_wait_s_min": 0.5})
+    told.accepted(0, 1)
+    told.accepted(0, 1.1)
+    assert told.of("retry_wait_s_min") == ("not graded", None)
+
+
 def test_recovery_counts_from_the_end_of_the_last_faults_to_the_rate_before() -> None:
     told = Told(devices=60, expect={"recovery_s_max": 3.0}, phases=(Phase(name="faults", faults=("x",)),))
     for device in range(20):  # ten a second
@@ -76,6 +83,8 @@ def test_connects_are_counted_in_the_fullest_second() -> None:
     told = Told(expect={"connects_a_second_max": 2})
     told.seen += [Accepted(at_s=at_s, peer="") for at_s in (1.0, 1.9, 3.0, 5.0, 5.4, 5.9)]
     assert told.of("connects_a_second_max") == ("broken", 3)
+    told.seen = [Accepted(at_s=at_s, peer="") for at_s in (1.0, 2.5, 4.0)]
+    assert told.of("connects_a_second_max") == ("held", 1)
 
 
 def test_failed_handshakes_are_told_with_their_cause() -> None:
@@ -109,6 +118,8 @@ def test_credentials_are_counted_by_run() -> None:
     told.accepted(0, 1, credential="c1")
     told.accepted(1, 101, credential="c2")
     assert told.of("credentials_max") == ("held", 1)
+    told.accepted(0, 101, credential=None)
+    assert told.of("credentials_max") == ("held", 1)
     told.accepted(2, 102, credential="c3")
     assert told.of("credentials_max") == ("broken", 2)
 
@@ -137,6 +148,14 @@ def test_results_tell_of_dead_tokens_that_were_kept() -> None:
     told.said(1, 0, outcome=Outcome.INVALID)
     assert told.of("kept_wrongly_max") == ("held", 0)
     told.said(1, 1, outcome=Outcome.REJECTED)
+    assert told.of("kept_wrongly_max") == ("broken", 1)
+
+
+def test_fcm_tells_by_unregistered_alone_that_a_token_is_dead() -> None:
+    told = Told(devices=2, provider="fcm")
+    told.refused(0, 1, 404, "UNREGISTERED")
+    told.refused(1, 1, 403, "SENDER_ID_MISMATCH")
+    told.said(1, 0, 1, outcome=Outcome.REJECTED)
     assert told.of("kept_wrongly_max") == ("broken", 1)
 
 

@@ -226,3 +226,27 @@ def test_a_sender_that_has_to_stop_is_held_to_that_alone() -> None:
     assert not told.broken
     told.endings[1] = Ending(exit_code=4, duration_s=1, overdue=False, said="failed\n")
     assert told.broken == {"says"}
+
+
+def test_an_answer_from_before_the_goaway_counts_though_its_stream_is_above_the_last_id() -> None:
+    told = Told(devices=1)
+    told.opened()
+    stream = told.accepted(0, 1)
+    told.goaway(stream - 2, 3)
+    told.accepted(0, 4, connection=2)
+    assert told.of("duplicated_max") == ("broken", 1)
+
+
+def test_a_repeat_that_was_refused_is_no_duplicate() -> None:
+    told = Told(devices=1)
+    told.accepted(0, 1)
+    told.refused(0, 3, 429, "TooManyRequests")
+    assert told.of("duplicated_max") == ("held", 0)
+
+
+def test_an_acceptance_that_may_have_been_read_is_not_left_unsettled() -> None:
+    told = Told(devices=1)
+    told.opened()
+    told.accepted(0, 1)
+    told.closed(at_s=1.2, by="simulator", how="reset")
+    assert told.of("not_retried_max")[0] != "broken"

@@ -1,6 +1,8 @@
 """What senders write as results: both forms, and what cannot be read."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtest.replay import results
 from loadtest.replay.results import Outcome, ResultsError, read_results
@@ -12,7 +14,7 @@ from loadtest.replay.results import Outcome, ResultsError, read_results
         b"token,outcome\nAB,accepted\ncd,invalid\n",
         b"AB,accepted\r\ncd,invalid,and,more\r\n",
         b'{"token":"AB","outcome":"accepted","at":1}\n\n{"token":"cd","outcome":"Invalid"}',
-        b"\xef\xbb\xbfAB,Accepted\ncd, invalid \n",
+        b"\xef\xbb\xbf AB ,Accepted\ncd, invalid \n",
     ],
     ids=["csv", "csv-without-header", "json-lines", "csv-with-bom"],
 )
@@ -47,3 +49,11 @@ def test_results_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_results(b"a,accepted", "apns")
     with pytest.raises(ResultsError, match="larger than 10 bytes"):
         read_results(b"ab,accepted", "apns")
+
+
+@given(st.binary() | st.text().map(str.encode) | st.from_regex(rb'[{"token:,outcome}\n\r]*', fullmatch=True))
+def test_any_bytes_are_results_or_an_error_that_says_where(content: bytes) -> None:
+    try:
+        assert all(isinstance(outcome, Outcome) for outcome in read_results(content, "fcm").values())
+    except ResultsError as error:
+        assert "the results" in str(error)
