@@ -12,8 +12,9 @@ def overdue(played: Played) -> Measured:
     longest_s = max(ending.duration_s for ending in played.endings)
     if not late:
         return Measured(0, f"ended by itself, after {longest_s:.1f} s", lambda: _output(played))
-    last_s = max((each.ended_s for run in played.history.runs for each in run.exchanges), default=None)
-    silent = "" if last_s is None else f"; the last request ended at {last_s:.1f} s"
+    begun_s = (each.opened_s - run.began_s for run in played.history.runs for each in run.exchanges)
+    last_s = max(begun_s, default=None)
+    silent = "; it sent nothing" if last_s is None else f"; it sent its last request after {last_s:.1f} s"
     return Measured(len(late), f"still running after {longest_s:.1f} s{silent}", lambda: _output(played))
 
 

@@ -39,6 +39,9 @@ CASES_MAX = 3
 EXCHANGES_MAX = 8
 """Shown of one device in one run."""
 
+BEHIND_ANSWER_S = 0.1
+"""What becomes of the connection so soon after an answer is shown with it."""
+
 TOKEN_CHARACTERS = 12
 
 
@@ -73,7 +76,8 @@ def of_devices(history: History, devices: Iterable[str], note: str = "") -> list
 def of_exchange(history: History, exchange: Exchange) -> list[str]:
     """What happened on the stream of one exchange, and to its connection while that was open."""
     request = exchange.request
-    until_s = exchange.ended_s if exchange.fate is Fate.ANSWERED else exchange.ended_s + LOST_WITH_CONNECTION_S
+    read = exchange.fate is Fate.ANSWERED
+    until_s = exchange.ended_s + (BEHIND_ANSWER_S if read else LOST_WITH_CONNECTION_S)
     timed: list[tuple[float, str]] = []
     for each in history.observations:
         if getattr(each, "connection", None) != request.connection:
