@@ -110,7 +110,8 @@ class Door:
             self._cut_oldest()
 
     def refuse(self) -> None:
-        """Have the system refuse connections from now on. The port stays ours: it is bound again, and not listened at."""
+        """Have the system refuse connections from now on. The port is bound again and not listened at, so that it is given to
+        nobody who asks for any; only who insists on it may take it."""
         if self.shut:
             return
         self.shut = True
@@ -209,7 +210,7 @@ class Door:
             if not await self._let_on(accepted, handshake, peer):
                 return
             if isinstance(tls, ProviderTls):
-                tls = tls.variant(handshake.certificate, alpn=handshake.alpn)
+                tls = await asyncio.to_thread(tls.variant, handshake.certificate, alpn=handshake.alpn)
         try:
             await loop.connect_accepted_socket(
                 self._make_connection,

@@ -156,9 +156,7 @@ class ProviderPlane:
 
     @property
     def _doors_matter(self) -> bool:
-        return (
-            bool(self.rig.faults.on_arrivals) or self._refused_by is not None or any(each.shut for each in self._doors)
-        )
+        return bool(self.rig.faults.on_arrivals) or any(each.shut for each in self._doors)
 
     def deliver_later(self) -> None:
         """Deliver what waits for the registrations of topics, a slice in each turn of the event loop."""

@@ -51,7 +51,7 @@ class ProviderTls(ssl.SSLContext):
         self._variants = {}
 
     def variant(self, certificate: CertificateKind, *, alpn: bool) -> ssl.SSLContext:
-        """The TLS that shows another certificate, or agrees on no protocol. Making one takes a few milliseconds."""
+        """The TLS that shows another certificate, or agrees on no protocol. Making one takes some 20 ms."""
         if certificate == "own" and alpn:
             return self
         known = self._variants.get((certificate, alpn))

@@ -1,6 +1,7 @@
 """Faults that meet clients at the door, before anything is known of them but that they came."""
 
 import asyncio
+import socket
 import ssl
 import time
 
@@ -56,6 +57,8 @@ def test_connection_refused_while_the_port_is_closed_and_then_served_again(crede
             for _ in range(2):
                 with pytest.raises(ConnectionRefusedError):
                     await _pushes(port)
+            with socket.socket() as other, pytest.raises(OSError):
+                other.bind(("127.0.0.1", port.number))  # it is kept
             if how == "keep":
                 assert await before.push() == [200]
             else:
@@ -185,10 +188,29 @@ def test_who_is_kept_waiting_counts_among_the_pending_and_goes_first(credentials
             with pytest.raises((ConnectionError, ssl.SSLError)):
                 await lost[0]
             assert not lost[1].done()
-            assert len(port.door.pending) == 2
+            assert len(port.door.pending) == len(port.door._held) == 2
             assert await _pushes(port) == [200]
             for each in lost[1:]:
                 each.cancel()
+
+    run(test)
+
+
+@pytest.mark.parametrize("how", ["reset", "keep"])
+def test_who_is_kept_waiting_when_the_port_is_closed(credentials: Credentials, how: str) -> None:
+    async def test() -> None:
+        waiting = Waiting()
+        async with faulted_port(credentials, wait=waiting) as port:
+            port.add(HandshakeFault(delay_s=5))
+            slow = asyncio.create_task(_pushes(port))
+            await waiting.until(1)
+            port.add(RefuseFault(open_connections=how))  # type: ignore[arg-type]
+            if how == "reset":
+                with pytest.raises((ConnectionError, ssl.SSLError)):
+                    await slow
+            else:
+                waiting.over.set()
+                assert await slow == [200]
 
     run(test)
 
