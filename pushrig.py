@@ -25,6 +25,7 @@ COMMANDS = (
     ("replay", "loadtest.replay_command", "replay"),
     ("demo", "loadtest.demo_command", "demo"),
     ("load", "loadtest.load_command", "load"),
+    ("report", "loadtest.report_command", "report"),
     ("bench", "loadtest.bench.command", "bench"),
 )
 

@@ -11,6 +11,7 @@ from loadtest.report.run_record import FORMAT, INTERVALS_MAX, POINTS_MAX, Histog
 RUN_FILE = "run.json"
 SERIES_FILE = "series.json"
 HISTOGRAMS_FILE = "histograms.json"
+REPEATS_MAX = 100
 FILE_BYTES_MAX = 64 * 1024 * 1024
 """Read at most: an hour of intervals with a dozen reasons each is some 2 MB."""
 
@@ -46,14 +47,19 @@ def write_results(directory: Path, results: Results) -> None:
         partial.replace(directory / name)
 
 
-def read_results(directory: Path) -> Results:
-    """Read one directory. Raises ResultsDirectoryError."""
+def read_run(directory: Path) -> RunRecord:
+    """Read `run.json` of one directory. Raises ResultsDirectoryError."""
     run_file = directory / RUN_FILE
     content = _content(run_file)
     written = _decoded(run_file, content, _Format).format
     if written > FORMAT:
         raise ResultsDirectoryError(run_file, f"is of format {written}, this version reads {FORMAT}; update pushrig")
-    run = _decoded(run_file, content, RunRecord)
+    return _decoded(run_file, content, RunRecord)
+
+
+def read_results(directory: Path) -> Results:
+    """Read one directory. Raises ResultsDirectoryError."""
+    run = read_run(directory)
     series_file, histograms_file = directory / SERIES_FILE, directory / HISTOGRAMS_FILE
     series = _decoded(series_file, _content(series_file), Series)
     histograms = _decoded(histograms_file, _content(histograms_file), list[Histogram])
@@ -62,6 +68,23 @@ def read_results(directory: Path) -> Results:
     if any(len(each.points) > POINTS_MAX for each in histograms):
         raise ResultsDirectoryError(histograms_file, f"has a histogram of more than {POINTS_MAX:,} points")
     return Results(run, series, histograms)
+
+
+def read_repeats(directory: Path) -> list[RunRecord]:
+    """The runs of `directory`: its own, or those of the directories in it, by name. Raises ResultsDirectoryError."""
+    if (directory / RUN_FILE).exists():
+        return [read_run(directory)]
+    try:
+        within = sorted(each for each in directory.iterdir() if (each / RUN_FILE).exists())
+    except OSError as error:
+        raise ResultsDirectoryError(directory, f"cannot be read: {error.strerror}") from None
+    if not within:
+        raise ResultsDirectoryError(
+            directory, f"has no {RUN_FILE}, nor have directories in it; `pushrig load --out DIR` writes it"
+        )
+    if len(within) > REPEATS_MAX:
+        raise ResultsDirectoryError(directory, f"has {len(within):,} runs, more than {REPEATS_MAX:,}")
+    return [read_run(each) for each in within]
 
 
 def _content(file: Path) -> bytes:
