@@ -39,6 +39,9 @@ CASES_MAX = 3
 EXCHANGES_MAX = 8
 """Shown of one device in one run."""
 
+STREAM_OF_HTTP1 = 0
+"""Of all requests over HTTP/1.1: they follow each other."""
+
 BEHIND_ANSWER_S = 0.1
 """What becomes of the connection so soon after an answer is shown with it."""
 
@@ -84,7 +87,10 @@ def of_exchange(history: History, exchange: Exchange) -> list[str]:
             continue
         disowns = isinstance(each, Goaway) and each.by == "simulator" and each.last_stream_id < request.stream
         ends = isinstance(each, Goaway | Closed) and exchange.opened_s <= each.at_s <= until_s
-        if getattr(each, "stream", None) == request.stream or disowns or ends:
+        same = getattr(each, "stream", None) == request.stream
+        if request.stream == STREAM_OF_HTTP1:
+            same = same and exchange.opened_s <= each.at_s <= exchange.ended_s
+        if same or disowns or ends:
             timed.append((each.at_s, line_of(each)))
     if exchange.answer is None:
         timed.append((exchange.ended_s, _timed(exchange.ended_s, f"{_stream(request)}: {exchange.fate.value}")))

@@ -141,6 +141,7 @@ def history_of(observations: Sequence[Observation], began_s: Sequence[float], en
 
 def _run(number: int, began_s: float, ended_s: float, observations: Iterable[Observation]) -> Run:
     run = Run(number, began_s, ended_s)
+    # Over HTTP/1.1 all requests of a connection have the same stream id, and each is answered before the next is told.
     by_stream: dict[tuple[int, int], Exchange] = {}
     for each in observations:
         match each:
@@ -148,6 +149,9 @@ def _run(number: int, began_s: float, ended_s: float, observations: Iterable[Obs
                 exchange = _asked(each)
                 if exchange is not None:
                     by_stream[each.connection, each.stream] = exchange
+                    run.exchanges.append(exchange)
+                else:
+                    by_stream.pop((each.connection, each.stream), None)
             case Verdict(status=status) | Answer(status=status) | Reset(code=status):
                 exchange = by_stream.get((each.connection, each.stream))
                 if exchange is None:
@@ -172,9 +176,9 @@ def _run(number: int, began_s: float, ended_s: float, observations: Iterable[Obs
                 _of_connection(run.connections.setdefault(each.connection, Connection(each.connection)), each)
             case _:
                 pass
-    for exchange in by_stream.values():
+    for exchange in run.exchanges:
         _end(exchange, run.connections.get(exchange.request.connection), run.ended_s)
-    run.exchanges = sorted(by_stream.values(), key=lambda each: each.opened_s)
+    run.exchanges.sort(key=lambda each: each.opened_s)
     of_device: defaultdict[str, list[Exchange]] = defaultdict(list)
     for exchange in run.exchanges:
         of_device[exchange.device].append(exchange)

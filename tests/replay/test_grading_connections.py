@@ -130,6 +130,24 @@ def test_bytes_and_frames_are_shared_among_what_was_accepted() -> None:
     assert told.of("frames_per_notification_max") == ("held", 2.5)
 
 
+# HTTP/1.1
+
+
+def test_requests_over_http_1_1_follow_each_other_on_one_stream_id() -> None:
+    told = Told(devices=3, provider="fcm")
+    told.opened()
+    for device in range(3):
+        told.streams = -2  # the next is 0
+        told.accepted(device, 1 + device, streams_max=None, notification_id=None)
+    assert told.of("lost_max") == ("held", 0)
+    assert told.of("not_retried_max") == ("not graded", None)
+    told.streams = -2
+    told.refused(1, 9, 404, "UNREGISTERED")
+    told.said(1, 1, outcome=Outcome.REJECTED)
+    lines = told.row("kept_wrongly_max").evidence
+    assert sum("stream 0: answered" in line for line in lines) == 2  # of this device alone
+
+
 # Tokens
 
 
