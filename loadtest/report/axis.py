@@ -29,8 +29,12 @@ def linear_axis(top: float, ticks_max: int = 6) -> Axis:
     return Axis(lambda value: min(1.0, max(0.0, value / end)), ticks)
 
 
-def latency_axis(low_ms: float, high_ms: float) -> Axis:
-    """Logarithmic, over whole decades' 1, 2 and 5 that take in both; values of 0 stand at the start."""
+def latency_axis(values_ms: Sequence[float]) -> Axis:
+    """Logarithmic, between marks of 1, 2 and 5 that take in all values; below the smallest other one is room for those of 0."""
+    above = [value for value in values_ms if value > 0]
+    low_ms, high_ms = min(above, default=1.0), max(above, default=10.0)
+    if len(above) < len(values_ms):
+        low_ms /= 2
     marks = [base * 10.0**power for power in range(-3, 9) for base in (1, 2, 5)]
     low = min(max(low_ms, marks[0]), marks[-2])
     start = max((mark for mark in marks if mark <= low * 1.000001), default=marks[0])

@@ -128,7 +128,8 @@ def _rates(run: RunRecord, moments: Moments) -> str:
 
 def _latencies(run: RunRecord, moments: Moments) -> str:
     chart = latency_chart(run, moments)
-    note = f"From {latency_origin(run)}, by the instant of the answer."
+    instant = "that instant" if run.open_loop else "the instant of the answer"
+    note = f"From {latency_origin(run)} to the answer, by {instant}."
     worst = (
         "Of each percentile the highest of the intervals that a point stands for." if moments.intervals_each > 1 else ""
     )

@@ -24,6 +24,8 @@ OUTCOME_COLOURS = ("s2", "s3", "s4", "s6", "s7", "s5")
 DISTRIBUTIONS_MAX = 6
 LEVEL_SHOWN_TIMES = 2.5
 """A ceiling or limit more than so many times above all else would press the rates flat: it is told, not drawn."""
+DISTRIBUTION_WORDS = {"scheduled": "from the scheduled instant", "sent": "from sending", "batch": "whole batches"}
+DISTRIBUTION_STYLES = {"scheduled": "", "sent": "dashed", "batch": "dotted"}
 HEADROOM = 1.05
 TAIL_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999)
 
@@ -108,7 +110,7 @@ def latency_chart(run: RunRecord, moments: Moments) -> Chart:
     return Chart(
         says="Latency over time",
         x=time_axis(end_s),
-        y=latency_axis(min(values, default=1.0), max(values, default=10.0)),
+        y=latency_axis(values),
         y_name="latency",
         lines=lines,
         bands=bands_of(run, end_s),
@@ -155,24 +157,28 @@ def tail_chart(histograms: Sequence[Histogram]) -> Chart:
     colours = ("s1", "s8", "s5", "s4", "s6", "s3")
     count = max((each.count for each in shown), default=100)
     x = tail_axis(count)
-    values = [latency for each in shown for share, latency in each.points if share > 0 and latency > 0]
+    values = [latency for each in shown for share, latency in each.points if share > 0]
     return Chart(
         says="Latency by share of notifications",
         x=x,
-        y=latency_axis(min(values, default=1.0), max(values, default=10.0)),
+        y=latency_axis(values),
         y_name="latency",
         lines=[
-            Line(distribution_name(each.name), colour, each.points, "dashed" if each.name.startswith("sent") else "")
+            Line(distribution_name(each.name), colour, each.points, _style(each.name))
             for each, colour in zip(shown, colours, strict=False)
         ],
         columns=_tail_columns(shown),
     )
 
 
+def _style(name: str) -> str:
+    return DISTRIBUTION_STYLES.get(name.partition(" ")[0], "")
+
+
 def distribution_name(name: str) -> str:
     """In words."""
     instant, _, provider = name.partition(" ")
-    words = {"scheduled": "from the scheduled instant", "sent": "from sending"}.get(instant, instant)
+    words = DISTRIBUTION_WORDS.get(instant, instant)
     return f"{words}, {provider}" if provider else words
 
 

@@ -117,8 +117,8 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     """The notifications of one interval: `scheduled`, `sent` by those instants, the others by the instant of their answer.
 
     `planned_per_s`: what the profile asked for on average, None in a closed loop. `latency_ms`: `p50`, `p90`, `p99`, `max` of
-    what was answered, from the same instant as the run's; empty when nothing was. `behind_ms`: lag of the
-    schedule at worst.
+    what was scheduled in the interval, in a closed loop of what was answered in it; empty when nothing was. `behind_ms`: lag of
+    the schedule at worst.
     """
 
     at_s: float
@@ -140,8 +140,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """Latencies as one distribution. `name`: `scheduled` or `sent`, the instant that they count from, with a provider when
-    both took part: `scheduled apns`.
+    """Latencies as one distribution. `name`: `scheduled` or `sent`, the instant that they count from, or `batch`, from the
+    scheduled instant of a batch to the last answer in it; with a provider when both took part: `scheduled apns`.
 
     `points`: (share of notifications at or below, latency in ms), both ascending, at most `POINTS_MAX`, up to share 1.0.
     `hdr`: the whole HDR histogram in microseconds, in its compressed V2 form, base64; empty where there is none.

@@ -35,10 +35,16 @@ def test_ticks_of_a_linear_axis(top: float, expected: list[str]) -> None:
 
 
 def test_ticks_of_a_latency_axis_are_1_2_5_and_decades_where_those_would_be_many() -> None:
-    assert says(latency_axis(2.5, 40).ticks) == ["2 ms", "5 ms", "10 ms", "20 ms", "50 ms"]
-    assert says(latency_axis(0.4, 30_000).ticks) == ["1 ms", "10 ms", "100 ms", "1 s", "10 s"]
-    assert latency_axis(2, 20).share(0.0) == 0.0
-    assert latency_axis(2, 200).share(20) == pytest.approx(0.5)
+    assert says(latency_axis([40, 2.5, 8]).ticks) == ["2 ms", "5 ms", "10 ms", "20 ms", "50 ms"]
+    assert says(latency_axis([0.4, 30_000]).ticks) == ["1 ms", "10 ms", "100 ms", "1 s", "10 s"]
+    assert latency_axis([2, 200]).share(20) == pytest.approx(0.5)
+    assert latency_axis([]).ticks
+
+
+def test_latencies_of_0_stand_at_the_start_below_all_others() -> None:
+    axis = latency_axis([0, 1, 20])
+    assert says(axis.ticks) == ["0.5 ms", "1 ms", "2 ms", "5 ms", "10 ms", "20 ms"]
+    assert axis.share(0) == 0 < axis.share(1)
 
 
 def test_ticks_of_a_time_axis_are_those_that_people_count_in() -> None:
@@ -59,7 +65,7 @@ def test_each_nine_has_the_same_room() -> None:
 @given(st.floats(0, 1e12), st.floats(0, 1e12))
 def test_any_values_have_ascending_places_within_the_axis(one: float, other: float) -> None:
     low, high = sorted((one, other))
-    for axis in (linear_axis(high), latency_axis(low, high), time_axis(high), tail_axis(int(high))):
+    for axis in (linear_axis(high), latency_axis([low, high]), time_axis(high), tail_axis(int(high))):
         assert 1 <= len(axis.ticks) <= 13
         places = [axis.share(value) for value, _ in axis.ticks]
         assert places == sorted(places)
