@@ -75,6 +75,24 @@ class Observing(msgspec.Struct, frozen=True):
     now_s: float
 
 
+class ActiveFault(msgspec.Struct, frozen=True):
+    """A fault at work. `line`: as `pushrig serve --fault` takes it."""
+
+    id: int
+    line: str
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """One of the providers' rates: so many in so many seconds. Those that limit otherwise have no count."""
+
+    count: int | None = None
+    per_s: float | None = None
+
+
+class _Faults(msgspec.Struct, frozen=True):
+    faults: list[ActiveFault]
+
+
 class _RoundStarted(msgspec.Struct, frozen=True):
     round: int
 
@@ -135,6 +153,19 @@ class ControlClient:
     def stats(self) -> Stats:
         """The counters of the provider port."""
         return self._call("GET", "stats", Stats)
+
+    def faults(self) -> list[ActiveFault]:
+        """The faults at work now."""
+        return self._call("GET", "faults", _Faults).faults
+
+    def rates(self) -> dict[str, Rate]:
+        """The providers' rates that are kept, by name."""
+        content = self._answer("GET", "rates")
+        try:
+            rates = msgspec.json.decode(content, type=dict[str, Rate | None])
+        except msgspec.DecodeError as error:
+            raise ControlPlaneError(f"GET {self.url}/api/v1/rates", 200, str(error)) from None
+        return {name: rate for name, rate in rates.items() if rate is not None}
 
     def observing(self) -> Observing:
         """How far observing is."""

@@ -1,11 +1,8 @@
 """The command `pushrig load`: Locust over a synthetic population, checked against the simulator's ledger."""
 
-import contextlib
 import math
 import socket
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +10,25 @@ from typing import Annotated
 import msgspec
 import typer
 
-from loadtest.control_client import ControlClient
-from loadtest.errors import ControlPlaneError, LoadSettingsError, LoadTestError
-from loadtest.load_population import LoadPopulation, outside_ledger, population_of
-from loadtest.load_report import LoadReport, figures_of_ledger, make_report
-from loadtest.process_figures import ProcessFigures
-from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
+from loadtest.errors import LoadSettingsError, LoadTestError
+from loadtest.load_measure import Measured, Target, measure, target
+from loadtest.load_plan import CLOSED_LOOP, LoadPlan
+from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
+from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, profile_of
+from loadtest.profile_text import MAX, asks_for_ceiling
+from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX, Endpoint
 from simulator.devices.draws import COUNT_MAX, Devices
+from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_BAD_INPUT = 2
 EXIT_CANNOT_START = 3
 USERS_MAX = 1_000
+REACH_TIMEOUT_S = 5.0
+MEASURE, OFF = "measure", "off"
 
 
 class ProviderName(StrEnum):
@@ -38,25 +39,37 @@ class ProviderName(StrEnum):
     BOTH = "both"
 
 
-REACH_TIMEOUT_S = 5.0
+class Arrivals(StrEnum):
+    """How the batches of a profile are scheduled."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where the load goes. `environment`: variables for Locust. `rig`: a simulator of our own, or None, with its `limits`."""
-
-    endpoint: str
-    control: ControlClient | None
-    environment: dict[str, str]
-    rig: RigProcess | None
-    limits: str | None = None
+    CONSTANT = "constant"
+    POISSON = "poisson"
 
 
 def load(
     provider: Annotated[
         ProviderName, typer.Option(help="Whose devices; both mixes them in one population.")
     ] = ProviderName.APNS,
-    devices: Annotated[int, typer.Option(help="Devices of the population; each is sent one notification.")] = 100_000,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Devices of the population; each is sent one notification. {DEVICES_DEFAULT:,}, or as many as a profile that "
+            "ends schedules.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME:KEY=VALUE,...",
+            help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts "
+            "joined by + and then. max: nothing is scheduled, each user sends as fast as it is answered.",
+        ),
+    ] = MAX,
+    arrivals: Annotated[
+        Arrivals, typer.Option(help="Batches of a profile come in time, or by chance (drawn from --seed).")
+    ] = Arrivals.CONSTANT,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the profile, and send nothing.")] = False,
     endpoint: Annotated[
         str | None,
         typer.Option(
@@ -79,13 +92,31 @@ def load(
         typer.Option(envvar="PUSHRIG_CONTROL_TOKEN", help="Bearer token of that control plane.", show_default=False),
     ] = None,
     users: Annotated[int, typer.Option(help=f"Locust users, 1 to {USERS_MAX}, each with connections of its own.")] = 4,
-    batch_size: Annotated[int, typer.Option(help="Notifications that a user takes on at once.")] = 1_000,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Notifications that a user takes on at once; 1000, or with a profile what makes 100 batches a second at its "
+            "peak.",
+            show_default=False,
+        ),
+    ] = None,
     connections_per_user: Annotated[
         int, typer.Option(help=f"HTTP/2 connections that each user keeps, 1 to {CONNECTIONS_MAX}.")
     ] = 1,
     rate: Annotated[
-        float, typer.Option(help="Notifications a second, all users together; 0 for as fast as they are answered.")
+        float,
+        typer.Option(
+            help="Notifications a second, all users together: short for --profile steady:rate=N. 0: as --profile."
+        ),
     ] = 0.0,
+    ceiling: Annotated[
+        str,
+        typer.Option(
+            metavar="measure|N|off",
+            help="What the simulator can answer in a second, which 100% in a profile stands for. A simulator of our own is "
+            "measured for a second or two before the run; of another one it is unknown unless you say it.",
+        ),
+    ] = MEASURE,
     seed: Annotated[int, typer.Option(help="Names the population: the same seed mints the same tokens.")] = 1,
     start_index: Annotated[int, typer.Option(help="Index of the first device.")] = 0,
     topic: Annotated[str, typer.Option(help="Topic (bundle id) of the app.")] = "com.example.app",
@@ -121,6 +152,15 @@ def load(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for the results: run.json, series.json, histograms.json, Locust's HTML and CSV. Made when missing; "
+            "results of a run before are replaced.",
+            show_default=False,
+        ),
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Locust's HTML report.", show_default=False)] = None,
     csv: Annotated[
         str | None,
@@ -133,6 +173,9 @@ def load(
     Locust's tables, CSV and HTML count every notification; rejections are failures there, by reason. Here they are
     results: the exit code tells whether all devices are accounted for, in Locust as in the simulator's ledger.
 
+    With a profile the loop is open: batches come when they are scheduled, whatever became of those before, and latency counts
+    from there. A run whose load generator fell behind its schedule is marked, and says so.
+
     A simulator of our own runs with --limits off: Google's quota of 600,000 messages a minute would be the result.
 
     With --endpoint, credentials come from the environment: APNS_KEY_FILE, APNS_KEY_ID, APNS_TEAM_ID,
@@ -141,6 +184,12 @@ def load(
     Examples:
 
       pushrig load --devices 1000000
+
+      pushrig load --profile steady:rate=50% --devices 1000000 --out results
+
+      pushrig load --profile "breaking-news:base=2k" --plot
+
+      pushrig load --profile "ramp:to=20k,over=30s then steady:rate=20k,for=1m" --arrivals poisson
 
       pushrig load --provider both --ios 0.2 --fate unregistered=0.02
 
@@ -152,141 +201,166 @@ def load(
     is the ledger's; 1 something is not accounted for; 2 bad input; 3 simulator, endpoint, control plane or Locust
     cannot be used.
     """
-    _in_range("--devices", devices, 1, COUNT_MAX)
-    _in_range("--start-index", start_index, 0, COUNT_MAX - devices)
-    population = _population(
-        LoadPopulation(
-            provider=provider.value,
-            seed=seed,
-            count=start_index + devices,
-            topic=topic,
-            fates=tuple(fate or ()),
-            fcm_share=fcm_share,
-            ios_share=ios,
-        )
-    )
-    _in_range("--users", users, 1, USERS_MAX)
-    _in_range("--batch-size", batch_size, 1, 1_000_000)
-    _in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
+    known_ceiling = _ceiling(ceiling)
     if not 0 <= rate < math.inf:
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
+    if devices is not None:
+        _in_range("--devices", devices, 1, COUNT_MAX)
+    measured_later = endpoint is None and known_ceiling is None and asks_for_ceiling(profile) and not plot
+    # A ceiling that is not measured yet changes rates, and not whether the text can be read.
+    scheduled, count = _schedule(profile, rate, 1e6 if measured_later else known_ceiling, devices)
+    if plot:
+        _plot(scheduled, count)
+        return
+    _in_range("--start-index", start_index, 0, COUNT_MAX - count)
+    wanted = LoadPopulation(
+        provider=provider.value,
+        seed=seed,
+        count=start_index + count,
+        topic=topic,
+        fates=tuple(fate or ()),
+        fcm_share=fcm_share,
+        ios_share=ios,
+    )
+    _population(wanted)
+    _in_range("--users", users, 1, USERS_MAX)
+    if batch_size is not None:
+        _in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
+    _in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
     _check_contents(payload, message)
-    for option, path in (("--html", html), ("--csv", None if csv is None else Path(csv))):
+    for option, path in (("--html", html), ("--csv", None if csv is None else Path(csv)), ("--out", out)):
         if path is not None and not path.absolute().parent.is_dir():
-            raise typer.BadParameter(f"there is no directory {path.parent}", param_hint=option)
+            raise typer.BadParameter(f"there is no directory {path.absolute().parent}", param_hint=option)
+    if out is not None:
+        _make_directory(out)
+        html, csv = html or out / "locust.html", csv or str(out / "locust")
     if endpoint is not None:
         _check_endpoint(endpoint)
     elif topic != topic.strip():
         raise typer.BadParameter("must not begin or end with a blank", param_hint="--topic")
-    arguments = [
-        *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
-        *("--devices", str(devices), "--seed", str(seed), "--start-index", str(start_index), "--topic", topic),
-        *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(batch_size)),
-        *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
-        *(each for text in fate or [] for each in ("--fate", text)),
-        *(() if payload is None else ("--payload", str(payload.absolute()))),
-        *(() if message is None else ("--message", str(message.absolute()))),
-        *(() if html is None else ("--html", str(html.absolute()))),
-        *(() if csv is None else ("--csv", str(Path(csv).absolute()))),
-    ]
+
+    def run(target: Target) -> Measured:
+        found = target.ceiling(known_ceiling, _shares(provider, fcm_share))
+        scheduled, count = _schedule(profile, rate, found.per_s, devices)
+        size = batch_size or batch_size_of(scheduled, count)
+        population = _population(replace(wanted, count=start_index + count))
+        plan = LoadPlan(
+            provider=provider.value,
+            endpoint=target.endpoint,
+            seed=seed,
+            devices=count,
+            users=users,
+            batch_size=size,
+            connections=users * connections_per_user * len(PROVIDERS[provider.value]),
+            profile=f"steady:rate={rate:g}" if rate else profile,
+            arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
+        )
+        arguments = [
+            *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
+            *("--devices", str(count), "--seed", str(seed), "--start-index", str(start_index), "--topic", topic),
+            *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(size)),
+            *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
+            *("--load-profile", profile, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
+            *(each for text in fate or [] for each in ("--fate", text)),
+            *(() if payload is None else ("--payload", str(payload.absolute()))),
+            *(() if message is None else ("--message", str(message.absolute()))),
+            *(() if html is None else ("--html", str(html.absolute()))),
+            *(() if csv is None else ("--csv", str(Path(csv).absolute()))),
+        ]
+        return measure(
+            target,
+            plan,
+            population,
+            start_index,
+            arguments,
+            profile=scheduled,
+            ceiling=found,
+            name=plan.profile if out is None else out.absolute().name,
+            quiet=as_json,
+        )
+
     try:
-        with _target(endpoint, control_url, control_token) as target:
-            report = _measure(target, population, start_index, users, arguments, paced=rate > 0, quiet=as_json)
+        with target(endpoint, control_url, control_token) as named:
+            measured = run(named)
     except (LoadTestError, SenderConfigurationError) as error:
         typer.echo(f"pushrig load: {error}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None
+    report = measured.report
+    if out is not None:
+        _write(out, measured)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
         from loadtest.load_screen import show_report
 
         show_report(report)
+    if report.behind is not None:
+        typer.echo(f"pushrig load: BEHIND SCHEDULE: {report.behind}", err=True)
     if report.failures:
         for failure in report.failures:
             typer.echo(f"pushrig load: {failure}", err=True)
         raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
 
 
-@contextlib.contextmanager
-def _target(endpoint: str | None, control_url: str | None, control_token: str | None) -> Iterator[_Target]:
-    """The provider named, or a simulator of our own for as long as the test takes."""
-    if endpoint is not None:
-        control = None if control_url is None else ControlClient(control_url, control_token)
-        yield _Target(endpoint, control, {}, None)
-        return
-    with RigProcess(WITHOUT_LIMITS) as rig:
-        running = rig.running
-        environment = {
-            "APNS_KEY_FILE": running.key_file,
-            "APNS_KEY_ID": running.key_id,
-            "APNS_TEAM_ID": running.team_id,
-            "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
-            "SSL_CERT_FILE": running.ca_file,
-            "PUSHRIG_ENVIRONMENT": running.environment,
-        }
-        yield _Target(running.url, ControlClient(running.control_url), environment, rig, limits="off")
+def _schedule(text: str, rate: float, ceiling_per_s: float | None, devices: int | None) -> tuple[Profile | None, int]:
+    """The profile, and how many devices it is for. Exits for one that cannot be used."""
+    try:
+        # How many a profile that ends schedules is asked before it is held against a number of devices.
+        unbounded = profile_of(text, rate, ceiling_per_s, 0)
+        count = devices or DEVICES_DEFAULT
+        if devices is None and unbounded is not None and unbounded.duration_s < math.inf:
+            count = max(1, min(COUNT_MAX, int(capacity(unbounded) + COUNT_TOLERANCE)))
+        return profile_of(text, rate, ceiling_per_s, count), count
+    except LoadSettingsError as error:
+        option = "--rate" if error.option == "--notifications-rate" else "--profile"
+        raise typer.BadParameter(error.problem.replace("--load-profile", "--profile"), param_hint=option) from None
 
 
-def _measure(
-    target: _Target,
-    population: Devices,
-    start_index: int,
-    users: int,
-    arguments: list[str],
-    *,
-    paced: bool,
-    quiet: bool,
-) -> LoadReport:
-    from loadtest.load_screen import progress_bar
-    from loadtest.locust_process import run_locust
+def _plot(profile: Profile | None, devices: int) -> None:
+    from loadtest.profile_plot import plot
 
-    control, rig = target.control, target.rig
-    devices = population.count - start_index
-    answered_before = 0
-    if control is not None:
-        control.declare(population.seed, devices, start_index)
-        if rig is None:
-            control.start_round()  # what was sent to these devices before is no part of this test
-        answered_before = control.stats().counters.notifications
-    simulator_before = ProcessFigures(None, None) if rig is None else rig.figures
-    with progress_bar("Sending", devices, shown=control is not None and not quiet) as advance:
-        outcome, load_figures = run_locust(
-            [*arguments, "--host", target.endpoint],
-            target.environment,
-            _progress(control, answered_before, advance) if not quiet else lambda: None,
-        )
-    simulator = ProcessFigures(None, None) if rig is None else rig.figures
-    simulator_cpu_s = None
-    if simulator.cpu_s is not None and simulator_before.cpu_s is not None:
-        simulator_cpu_s = simulator.cpu_s - simulator_before.cpu_s
-    ledger = None
-    if control is not None:
-        ledger = figures_of_ledger(control.ledger(population.seed), population.seed)
-    return make_report(
-        outcome,
-        seed=population.seed,
-        endpoint=target.endpoint,
-        users=users,
-        fates=population.fates,
-        outside_ledger=outside_ledger(population, start_index),
-        limits=target.limits,
-        paced=paced,
-        ledger=ledger,
-        simulator=simulator,
-        simulator_cpu_s=simulator_cpu_s,
-        load=load_figures,
-    )
+    if profile is None:
+        raise typer.BadParameter("max has no rate of its own that could be drawn", param_hint="--plot")
+    typer.echo(plot(profile, devices))
 
 
-def _progress(
-    control: ControlClient | None, answered_before: int, advance: Callable[[int], None]
-) -> Callable[[], None]:
-    def ask() -> None:
-        if control is not None and sys.stderr.isatty():
-            with contextlib.suppress(ControlPlaneError):  # a bar that stands still for a moment
-                advance(control.stats().counters.notifications - answered_before)
+def _ceiling(text: str) -> float | None:
+    """What `Target.ceiling` takes."""
+    if text == MEASURE:
+        return None
+    if text == OFF:
+        return 0.0
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise typer.BadParameter(f"must be measure, off, or a number above 0, not {text!r}", param_hint="--ceiling")
+    return value
 
-    return ask
+
+def _shares(provider: ProviderName, fcm_share: float) -> dict[Provider, float]:
+    """What part of the notifications each provider gets."""
+    if provider is not ProviderName.BOTH:
+        return {Provider(provider.value): 1.0}
+    return {each: share for each, share in ((Provider.APNS, 1 - fcm_share), (Provider.FCM, fcm_share)) if share}
+
+
+def _make_directory(out: Path) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot make the directory {out}: {error.strerror}", param_hint="--out") from None
+
+
+def _write(out: Path, measured: Measured) -> None:
+    from loadtest.report.results_directory import write_results
+
+    try:
+        write_results(out, measured.results)
+    except OSError as error:
+        typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_CANNOT_START) from None
 
 
 def _in_range(option: str, value: int, low: int, high: int) -> None:

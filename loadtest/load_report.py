@@ -2,13 +2,19 @@
 
 import msgspec
 
+from loadtest.ceiling import Ceiling
 from loadtest.control_client import LedgerView, PopulationLedger
 from loadtest.load_outcome import LoadOutcome, unexpected_rejections
+from loadtest.load_plan import LoadPlan
 from loadtest.process_figures import ProcessFigures
+from loadtest.recording import LATE_MS, Recording, Since, percentile
 from simulator.devices.draws import FateShares
 
 # A side that computes for so much of the time is what the others wait for.
 BUSY_SHARE = 0.85
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+# A run is marked when more of its notifications than that were handed out late.
+LATE_SHARE_MAX = 0.01
 
 
 class LedgerFigures(msgspec.Struct, frozen=True):
@@ -29,18 +35,27 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     """`locust_requests`: the total in Locust's own statistics. `sent`: transmissions, so repeats too.
 
     `rejected`: notifications by reason. `given_up`: not answered for good after all retries. `unfinished`: devices without
-    a final result, those given up included. `elapsed_s`, `rate_per_s`: from the first batch to the last result.
-    `latency_ms`: from sending to the answer. `ledger`: None where the control plane was not asked. `cpu_s`: of the load
-    generator while it sent, and of a simulator of our own. `bottleneck`: `simulator`, `load generator`, `rate` (the
-    one asked for), or `neither` (windows, network, or other programs on the machine). `limits`: the providers' rates in a
-    simulator of our own, None in another. `failures`: what did not come out as it must; empty when all is accounted for.
+    a final result, those given up included. `elapsed_s`, `rate_per_s`: from the start of the schedule, or the first batch, to
+    the last result. `scheduled`: notifications whose instant came. `latency_ms`: from the scheduled instant to the answer, in a
+    closed loop from sending, as `latency_from_sent_ms` always. `ledger`: None where the control plane was not asked.
+    `cpu_s`: of the load generator while it sent, and of a simulator of our own. `bottleneck`: `simulator`, `load generator`,
+    `rate` (the one asked for), or `neither` (windows, network, or other programs on the machine). `ceiling_per_s`: what the
+    simulator could have answered, and `ceiling_from` how that is known; None for unknown. `behind`: what to say of a load
+    generator that could not keep the schedule, None when it did. `limits`: the providers' rates in a simulator of our own,
+    None in another. `failures`: what did not come out as it must; empty when all is accounted for.
     """
 
+    provider: str
     devices: int
     seed: int
     endpoint: str
     users: int
+    connections: int
+    batch_size: int
+    profile: str
+    arrivals: str
     batches: int
+    scheduled: int
     locust_requests: int
     locust_failures: int
     sent: int
@@ -52,9 +67,14 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
     rate_per_s: float
     latency_ms: dict[str, int]
+    latency_from_sent_ms: dict[str, int]
     ledger: LedgerFigures | None
     cpu_s: dict[str, float | None]
     bottleneck: str
+    ceiling_per_s: float | None
+    ceiling_from: str
+    behind: str | None
+    behind_ms_max: int
     peak_rss_mb: dict[str, float | None]
     limits: str | None
     failures: list[str]
@@ -78,13 +98,11 @@ def bottleneck(elapsed_s: float, load_cpu_s: float, simulator_cpu_s: float | Non
 def make_report(
     outcome: LoadOutcome,
     *,
-    seed: int,
-    endpoint: str,
-    users: int,
+    plan: LoadPlan,
     fates: FateShares,
     outside_ledger: int,
     limits: str | None,
-    paced: bool,
+    ceiling: Ceiling,
     ledger: PopulationLedger | None,
     simulator: ProcessFigures,
     simulator_cpu_s: float | None,
@@ -94,15 +112,23 @@ def make_report(
 
     `outside_ledger`: devices whose tokens no ledger can know. `limits`: those of a simulator of our own.
     """
-    tally = outcome.tally
+    tally, recording = outcome.tally, outcome.recording
+    behind = behind_schedule(recording)
+    from_sent = recording.latencies(Since.SENT)
     figures = None
     if ledger is not None:
         figures = LedgerFigures(ledger.accepted_once, ledger.accepted_more, ledger.rejected, ledger.never or 0)
     return LoadReport(
+        provider=plan.provider,
         devices=outcome.devices,
-        seed=seed,
-        endpoint=endpoint,
-        users=users,
+        seed=plan.seed,
+        endpoint=plan.endpoint,
+        users=plan.users,
+        connections=plan.connections,
+        batch_size=plan.batch_size,
+        profile=plan.profile,
+        arrivals=plan.arrivals,
+        scheduled=recording.scheduled if plan.scheduled else tally.settled,
         batches=tally.batches,
         locust_requests=outcome.locust_requests,
         locust_failures=outcome.locust_failures,
@@ -114,17 +140,42 @@ def make_report(
         unfinished=outcome.devices - tally.settled,
         elapsed_s=round(tally.elapsed_s, 3),
         rate_per_s=round((tally.settled / tally.elapsed_s) if tally.elapsed_s else 0.0, 1),
-        latency_ms=tally.percentiles_ms,
+        latency_ms=_percentiles(tally.latency_ms),
+        latency_from_sent_ms=_percentiles(from_sent),
         ledger=figures,
         cpu_s={
             "load_generator": round(tally.cpu_s, 2),
             "simulator": None if simulator_cpu_s is None else round(simulator_cpu_s, 2),
         },
-        bottleneck=bottleneck(tally.elapsed_s, tally.cpu_s, simulator_cpu_s, paced=paced),
+        bottleneck=bottleneck(tally.elapsed_s, tally.cpu_s, simulator_cpu_s, paced=plan.scheduled and not behind),
+        ceiling_per_s=ceiling.per_s,
+        ceiling_from=ceiling.how,
+        behind=behind,
+        behind_ms_max=recording.late_ms_max,
         peak_rss_mb={"load_generator": load.peak_rss_mb, "simulator": simulator.peak_rss_mb},
         failures=_failures(outcome, figures, fates, outside_ledger),
         limits=limits,
     )
+
+
+def behind_schedule(recording: Recording) -> str | None:
+    """What to say of a load generator that handed out too much too late, None of one that kept its schedule."""
+    if recording.late <= LATE_SHARE_MAX * recording.scheduled:
+        return None
+    why = "it had no time to spare; run it on a machine of its own, or divide it among workers"
+    if recording.late_for_room > recording.late / 2:
+        why = "the users had all they may have in flight; give it more of them (--users)"
+    return (
+        f"{recording.late:,} of {recording.scheduled:,} notifications were handed out over {LATE_MS} ms after their instant: "
+        f"{why}"
+    )
+
+
+def _percentiles(latency_ms: dict[int, int]) -> dict[str, int]:
+    """Percentiles and the maximum, in whole milliseconds; empty without answers."""
+    if not latency_ms:
+        return {}
+    return {name: percentile(latency_ms, share) for name, share in PERCENTILES.items()} | {"max": max(latency_ms)}
 
 
 def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateShares, outside_ledger: int) -> list[str]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from loadtest.load_plan import CLOSED_LOOP
 from loadtest.load_report import LoadReport
 from sender.summary import plain
 
@@ -51,13 +52,21 @@ def show_report(report: LoadReport) -> None:
         table.add_row(plain(name), f"{count:,}")
     table.add_row("seconds", f"{report.elapsed_s:,.2f}")
     table.add_row("notifications per second", f"{report.rate_per_s:,.0f}")
+    since = "sending" if report.arrivals == CLOSED_LOOP else "the schedule"
     for name, value in report.latency_ms.items():
-        table.add_row(f"answer time {name}", f"{value:,} ms")
+        table.add_row(f"answer time {name}, from {since}", f"{value:,} ms")
     for side, seconds in report.cpu_s.items():
         table.add_row(f"CPU, {side.replace('_', ' ')}", "unknown" if seconds is None else f"{seconds:,.2f} s")
     for side, megabytes in report.peak_rss_mb.items():
         table.add_row(f"memory, {side.replace('_', ' ')}", "unknown" if megabytes is None else f"{megabytes:,.0f} MB")
+    table.add_row("schedule", f"{plain(report.profile)}, {report.arrivals}")
+    if report.behind is not None:
+        table.add_row("BEHIND SCHEDULE, at worst", f"{report.behind_ms_max:,} ms")
     table.add_row("bottleneck", report.bottleneck)
+    if report.ceiling_per_s is not None:
+        share = report.rate_per_s / report.ceiling_per_s
+        table.add_row("ceiling of the simulator", f"{report.ceiling_per_s:,.0f} a second")
+        table.add_row("this run, of that ceiling", f"{share:.0%}")
     if report.limits is not None:
         table.add_row("rates of the providers (--limits)", report.limits)
     Console().print(table)

@@ -7,7 +7,6 @@ import msgspec
 
 from sender.delivery import Counts
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 # Reasons come from the network: beyond so many different ones they are counted together.
 REASONS_MAX = 256
 OTHER_REASONS = "(other)"
@@ -75,19 +74,6 @@ class Tally(msgspec.Struct):
     def elapsed_s(self) -> float:
         """From the first batch to the last result."""
         return max(0.0, self.ended_at_s - self.started_at_s)
-
-    @property
-    def percentiles_ms(self) -> dict[str, int]:
-        """`PERCENTILES` of the latency by nearest rank, in whole milliseconds; empty without answers."""
-        total = sum(self.latency_ms.values())
-        found: dict[str, int] = {}
-        seen = 0
-        for latency, count in sorted(self.latency_ms.items()):
-            seen += count
-            for name, share in PERCENTILES.items():
-                if name not in found and seen >= share * total:
-                    found[name] = latency
-        return found
 
 
 def final_latency_ms(counts: Counts) -> dict[int, int]:

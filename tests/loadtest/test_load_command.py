@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.control_client import ControlClient
+from loadtest.report.results_directory import read_results
 from loadtest.rig_process import RigProcess
 
 TIMEOUT_S = 120
@@ -46,7 +47,10 @@ def test_every_device_is_accounted_for(tmp_path: Path) -> None:
     assert set(report["rejected"]) == {"Unregistered", "DeviceTokenNotForTopic"}
     assert report["locust_failures"] == ledger["rejected"]
     assert report["accepted"] + ledger["rejected"] == 20_000
-    assert set(report["latency_ms"]) == {"p50", "p90", "p99", "p999"}
+    assert set(report["latency_ms"]) == {"p50", "p90", "p99", "p999", "max"}
+    assert (report["profile"], report["arrivals"], report["behind"]) == ("max", "closed", None)
+    assert report["ceiling_per_s"] > report["rate_per_s"] / 4
+    assert "by a bare sender" in report["ceiling_from"]
     assert report["rate_per_s"] > 0
     assert report["bottleneck"] in ("simulator", "load generator", "neither")
     assert report["failures"] == []
@@ -69,6 +73,59 @@ def test_every_device_of_both_providers_is_accounted_for_also_those_that_no_ledg
     assert (report["limits"], report["failures"]) == ("off", [])
 
 
+def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    done = load(
+        "--devices", "4000", "--seed", "8", "--profile", "steady:rate=25%", "--ceiling", "8000", "--provider", "both",
+        "--arrivals", "poisson", "--fate", "unregistered=0.05", "--out", str(out), "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["profile"], report["arrivals"], report["scheduled"]) == ("steady:rate=25%", "poisson", 4_000)
+    assert (report["ceiling_per_s"], report["ceiling_from"]) == (8_000, "given with --ceiling")
+    assert (report["batch_size"], report["failures"]) == (20, [])
+    assert report["elapsed_s"] > 1.5  # by chance some of the 2 seconds may be missing
+    run, series, histograms = read_results(out)
+    assert (run.name, run.devices, run.seed, run.accepted) == ("results", 4_000, 8, report["accepted"])
+    assert run.latency_ms == report["latency_ms"]
+    assert run.versions["locust"] and run.machine.cores
+    assert sum(row.scheduled for row in series.rows) == 4_000 == sum(row.sent for row in series.rows)
+    assert {row.planned_per_s for row in series.rows} == {2_000.0}
+    assert {each.name: each.count for each in histograms} == {
+        "scheduled": 4_000,
+        "scheduled apns": 4_000 - histograms[2].count,
+        "scheduled fcm": histograms[2].count,
+        "sent": 4_000,
+        "sent apns": 4_000 - histograms[2].count,
+        "sent fcm": histograms[2].count,
+        "batch": 200,
+    }
+    assert (out / "locust.html").exists() and (out / "locust_stats.csv").exists()
+
+
+def test_a_generator_that_falls_behind_says_so_loudly_and_marks_the_run() -> None:
+    # One user has room for 4,096 devices, of which one connection has 1,000 in flight: no machine sends a million a second so.
+    done = load("--devices", "60000", "--profile", "steady:rate=1m", "--users", "1", "--ceiling", "off", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert "BEHIND SCHEDULE" in done.stderr and report["behind"] in done.stderr
+    assert report["behind_ms_max"] > 100
+    assert (report["ceiling_per_s"], report["ledger"]["accepted_once"]) == (None, 60_000)
+
+
+def test_a_profile_that_ends_says_how_many_devices_there_are() -> None:
+    done = load("--profile", "steady:rate=2k,for=500ms then steady:rate=500,for=1s", "--ceiling", "off", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["devices"] == 1_500
+
+
+def test_a_profile_is_drawn_and_nothing_is_sent() -> None:
+    done = load("--profile", "breaking-news:base=10%", "--ceiling", "10000", "--plot")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("10,000 ┤")
+    assert "100,000 notifications in" in done.stdout
+
+
 def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None:
     with RigProcess() as rig:
         running = rig.running
@@ -86,7 +143,30 @@ def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None
         without_ledger = load(*arguments, environment=environment)
         assert without_ledger.returncode == 0, without_ledger.stderr
         assert json.loads(without_ledger.stdout)["ledger"] is None
+        assert json.loads(without_ledger.stdout)["ceiling_per_s"] is None
         assert ControlClient(running.control_url).stats().counters.notifications == 6_000
+
+
+def test_faults_and_rates_of_a_simulator_that_runs_already_are_in_the_results(tmp_path: Path) -> None:
+    with RigProcess(("--fault", "latency median_ms=1")) as rig:
+        running = rig.running
+        environment = {
+            "APNS_KEY_FILE": running.key_file,
+            "APNS_KEY_ID": running.key_id,
+            "APNS_TEAM_ID": running.team_id,
+            "SSL_CERT_FILE": running.ca_file,
+        }
+        done = load(
+            "--endpoint", running.url, "--devices", "500", "--out", str(tmp_path / "run"), "--control-token", "s3cret",
+            "--control-url", running.control_url, environment=environment,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = read_results(tmp_path / "run").run
+    assert [(band.fault, band.from_s, band.to_s) for band in run.faults] == [
+        ("latency median_ms=1.0 shape=fixed per=request", 0.0, None)
+    ]
+    assert ("fcm_project", 10_000) in [(limit.name, limit.per_s) for limit in run.limits]
+    assert "s3cret" not in str(run.command)
 
 
 def test_the_table_says_what_the_json_says() -> None:
@@ -102,6 +182,15 @@ def test_the_table_says_what_the_json_says() -> None:
     [
         (("--devices", "0"), 2, "--devices: must be from 1"),
         (("--users", "0"), 2, "--users: must be from 1 to 1000"),
+        (("--profile", "stedy"), 2, "--profile: no profile is called 'stedy'"),
+        (("--profile", "steady:rate=x"), 2, "--profile: steady: rate= must be notifications a second"),
+        (("--plot",), 2, "--plot: max has no rate of its own"),
+        (("--profile", "steady:rate=50%", "--plot"), 2, "needs the simulator's ceiling, which is not known"),
+        (("--profile", "steady:rate=5", "--rate", "5"), 2, "--rate: goes without --profile"),
+        (("--profile", "steady:rate=5,for=2s", "--devices", "11"), 2, "schedules 10 notifications in all"),
+        (("--arrivals", "random"), 2, "--arrivals"),
+        (("--ceiling", "high"), 2, "--ceiling: must be measure, off, or a number above 0, not 'high'"),
+        (("--out", "/no/such/run"), 2, "--out: there is no directory /no/such"),
         (("--batch-size", "0"), 2, "--batch-size: must be from 1"),
         (("--connections-per-user", "65"), 2, "--connections-per-user: must be from 1 to 64"),
         (("--rate", "-1"), 2, "--rate: must be a number from 0"),
@@ -121,7 +210,7 @@ def test_the_table_says_what_the_json_says() -> None:
         (("--endpoint", "https://localhost:1"), 3, "--endpoint https://localhost:1 cannot be reached"),
     ],
 )
-def test_bad_input_is_named_and_has_its_exit_code(arguments: tuple[str, str], exit_code: int, says: str) -> None:
+def test_bad_input_is_named_and_has_its_exit_code(arguments: tuple[str, ...], exit_code: int, says: str) -> None:
     done = load(*arguments)
     assert says in done.stderr.replace("Invalid value for ", "")
     assert done.returncode == exit_code

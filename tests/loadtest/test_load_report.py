@@ -1,12 +1,17 @@
 """The report of a load test: which side was the bottleneck, and what does not add up."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
+from loadtest.ceiling import Ceiling
 from loadtest.control_client import ListedIndices, PopulationLedger
 from loadtest.load_outcome import LoadOutcome
-from loadtest.load_report import LoadReport, bottleneck, make_report
+from loadtest.load_plan import LoadPlan
+from loadtest.load_report import LoadReport, behind_schedule, bottleneck, make_report
 from loadtest.process_figures import ProcessFigures
+from loadtest.recording import Recording
 from loadtest.tally import Tally
 from simulator.devices.token_space import parse_fates
 
@@ -31,16 +36,30 @@ def ledger(**changed: object) -> PopulationLedger:
     return msgspec.structs.replace(valid, **changed)
 
 
-def report(outcome: LoadOutcome, ledger: PopulationLedger | None, outside_ledger: int = 0) -> LoadReport:
+PLAN = LoadPlan(
+    provider="apns",
+    endpoint="https://localhost:8443",
+    seed=1,
+    devices=100,
+    users=4,
+    batch_size=10,
+    connections=4,
+    profile="max",
+    arrivals="closed",
+)
+OPEN = replace(PLAN, profile="steady:rate=50", arrivals="constant")
+
+
+def report(
+    outcome: LoadOutcome, ledger: PopulationLedger | None, outside_ledger: int = 0, plan: LoadPlan = PLAN
+) -> LoadReport:
     return make_report(
         outcome,
-        seed=1,
-        endpoint="https://localhost:8443",
-        users=4,
+        plan=plan,
         fates=parse_fates(["unregistered=0.02"]),
         outside_ledger=outside_ledger,
         limits="off",
-        paced=False,
+        ceiling=Ceiling(500.0, "measured"),
         ledger=ledger,
         simulator=UNKNOWN,
         simulator_cpu_s=None,
@@ -82,6 +101,54 @@ def test_a_run_without_a_ledger_is_judged_by_the_senders_word() -> None:
 )
 def test_what_does_not_add_up_is_named(spoiled: dict[str, object], of_ledger: dict[str, object], says: str) -> None:
     assert any(says in failure for failure in report(outcome(**spoiled), ledger(**of_ledger)).failures)
+
+
+def recorded(late: int, late_for_room: int = 0) -> Recording:
+    return Recording(
+        scheduled=1_000,
+        late=late,
+        late_for_room=late_for_room,
+        late_ms_max=750,
+        latency_ms={"scheduled apns": {5: 60, 80: 40}, "sent apns": {3: 99, 4: 1}},
+    )
+
+
+def test_percentiles_count_from_the_schedule_where_there_is_one_and_from_sending_beside() -> None:
+    tally = msgspec.structs.replace(outcome().tally, latency_ms={5: 60, 80: 39, 300: 1})
+    made = report(outcome(tally=tally, recording=recorded(0)), ledger(), plan=OPEN)
+    assert made.latency_ms == {"p50": 5, "p90": 80, "p99": 80, "p999": 300, "max": 300}
+    assert made.latency_from_sent_ms == {"p50": 3, "p90": 3, "p99": 3, "p999": 4, "max": 4}
+    assert report(outcome(), ledger()).latency_ms == {}
+    assert (made.scheduled, made.ceiling_per_s, made.ceiling_from) == (1_000, 500.0, "measured")
+
+
+def test_without_a_schedule_what_was_answered_counts_as_scheduled() -> None:
+    assert report(outcome(), ledger()).scheduled == 100
+
+
+@pytest.mark.parametrize(
+    ("late", "late_for_room", "says"),
+    [
+        (10, 0, None),
+        (11, 0, "11 of 1,000 notifications were handed out over 100 ms after their instant: it had no time to spare"),
+        (400, 201, "the users had all they may have in flight; give it more of them (--users)"),
+        (400, 199, "no time to spare"),
+    ],
+)
+def test_a_generator_that_hands_out_over_a_hundredth_late_is_behind_and_says_why(
+    late: int, late_for_room: int, says: str | None
+) -> None:
+    found = behind_schedule(recorded(late, late_for_room))
+    assert found is None if says is None else found is not None and says in found
+
+
+def test_a_run_that_is_behind_was_not_limited_by_its_rate() -> None:
+    calm = msgspec.structs.replace(outcome().tally, cpu_s=0.1)
+    kept = report(outcome(tally=calm, recording=recorded(0)), ledger(), plan=OPEN)
+    behind = report(outcome(tally=calm, recording=recorded(500)), ledger(), plan=OPEN)
+    assert (kept.bottleneck, kept.behind, kept.behind_ms_max) == ("rate", None, 750)
+    assert behind.bottleneck == "neither"
+    assert behind.behind is not None and behind.failures == []
 
 
 def test_a_repeat_is_no_failure() -> None:

@@ -53,12 +53,6 @@ def test_latency_counts_only_answers_that_settled_a_notification() -> None:
     assert counted.settled == 2
 
 
-def test_percentiles_are_nearest_rank() -> None:
-    counted = tally(latency_ms={10: 500, 20: 400, 30: 90, 40: 9, 50: 1})
-    assert counted.percentiles_ms == {"p50": 10, "p90": 20, "p99": 30, "p999": 40}
-    assert Tally().percentiles_ms == {}
-
-
 @pytest.mark.parametrize("name", ["rejected", "given_up"])
 def test_reasons_beyond_the_bound_are_counted_together(name: str) -> None:
     counted = Tally()

@@ -1,0 +1,218 @@
+"""One load test from start to report: a simulator or a provider named, Locust against it, and what both sides counted."""
+
+import contextlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
+from loadtest.control_client import ControlClient
+from loadtest.errors import ControlPlaneError
+from loadtest.fault_watch import FaultWatch
+from loadtest.load_outcome import LoadOutcome
+from loadtest.load_plan import LoadPlan
+from loadtest.load_population import outside_ledger
+from loadtest.load_report import LoadReport, figures_of_ledger, make_report
+from loadtest.load_results import histograms_of, run_record, series_of
+from loadtest.process_figures import ProcessFigures
+from loadtest.profiles import Profile
+from loadtest.report.results_directory import Results
+from loadtest.report.run_record import FaultBand, Limit, Machine
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
+from simulator.devices.draws import Devices
+from simulator.devices.fates import Provider
+
+_VERSIONS = ("pushrig", "locust", "gevent", "msgspec", "cryptography")
+SECRET_OPTIONS = ("--control-token",)
+"""Their values stay out of the results."""
+_FCM_PROJECT = "fcm_project"  # the rate that limits a whole run; the others limit single devices and topics
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the load goes. `environment`: variables for Locust. `rig`: a simulator of our own, or None, with its `limits`."""
+
+    endpoint: str
+    control: ControlClient | None
+    environment: dict[str, str]
+    rig: RigProcess | None
+    limits: str | None = None
+
+    def ceiling(self, wanted: float | None, shares: dict[Provider, float]) -> Ceiling:
+        """What the simulator can answer. `wanted`: as given; None to measure it, where the simulator is our own; 0 not to."""
+        if wanted:
+            return given_ceiling(wanted)
+        if wanted is None and self.rig is not None:
+            return measure_ceiling(self.rig, shares)
+        return UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One load test: its report, and the same with figures over time and histograms."""
+
+    report: LoadReport
+    results: Results
+
+
+@contextlib.contextmanager
+def target(endpoint: str | None, control_url: str | None, control_token: str | None) -> Iterator[Target]:
+    """The provider named, or a simulator of our own for as long as the test takes. Raises LoadTestError."""
+    if endpoint is not None:
+        control = None if control_url is None else ControlClient(control_url, control_token)
+        yield Target(endpoint, control, {}, None)
+        return
+    with RigProcess(WITHOUT_LIMITS) as rig:
+        running = rig.running
+        environment = {
+            "APNS_KEY_FILE": running.key_file,
+            "APNS_KEY_ID": running.key_id,
+            "APNS_TEAM_ID": running.team_id,
+            "GOOGLE_APPLICATION_CREDENTIALS": running.service_account_file,
+            "SSL_CERT_FILE": running.ca_file,
+            "PUSHRIG_ENVIRONMENT": running.environment,
+        }
+        yield Target(running.url, ControlClient(running.control_url), environment, rig, limits="off")
+
+
+def measure(
+    target: Target,
+    plan: LoadPlan,
+    population: Devices,
+    start_index: int,
+    arguments: list[str],
+    *,
+    profile: Profile | None,
+    ceiling: Ceiling,
+    name: str,
+    quiet: bool,
+) -> Measured:
+    """Run Locust with `arguments`, and put the figures of both sides together. `name`: of the run. Raises LoadTestError."""
+    from loadtest.load_screen import progress_bar
+    from loadtest.locust_process import run_locust
+
+    control, rig = target.control, target.rig
+    answered_before = 0
+    faults: FaultWatch | None = None
+    if control is not None:
+        control.declare(population.seed, plan.devices, start_index)
+        if rig is None:
+            control.start_round()  # what was sent to these devices before is no part of this test
+            faults = FaultWatch(control, time.time)
+            faults.look()
+        answered_before = control.stats().counters.notifications
+    limits = _limits(target)
+    simulator_before = ProcessFigures(None, None) if rig is None else rig.figures
+    with progress_bar("Sending", plan.devices, shown=control is not None and not quiet) as advance:
+        show = _progress(control, answered_before, advance) if not quiet else lambda: None
+
+        def on_wait() -> None:
+            show()
+            if faults is not None:
+                with contextlib.suppress(ControlPlaneError):  # asked again soon
+                    faults.look()
+
+        outcome, load_figures = run_locust([*arguments, "--host", target.endpoint], target.environment, on_wait)
+    simulator = ProcessFigures(None, None) if rig is None else rig.figures
+    simulator_cpu_s = None
+    if simulator.cpu_s is not None and simulator_before.cpu_s is not None:
+        simulator_cpu_s = simulator.cpu_s - simulator_before.cpu_s
+    ledger = None
+    if control is not None:
+        ledger = figures_of_ledger(control.ledger(population.seed), population.seed)
+    report = make_report(
+        outcome,
+        plan=plan,
+        fates=population.fates,
+        outside_ledger=outside_ledger(population, start_index),
+        limits=target.limits,
+        ceiling=ceiling,
+        ledger=ledger,
+        simulator=simulator,
+        simulator_cpu_s=simulator_cpu_s,
+        load=load_figures,
+    )
+    bands = [] if faults is None else faults.bands(outcome.tally.started_at_s)
+    return Measured(report, _results(report, outcome, profile, name, limits, bands))
+
+
+def _results(
+    report: LoadReport,
+    outcome: LoadOutcome,
+    profile: Profile | None,
+    name: str,
+    limits: list[Limit],
+    faults: list[FaultBand],
+) -> Results:
+    began_at = datetime.fromtimestamp(outcome.tally.started_at_s or time.time(), UTC)
+    run = run_record(
+        report,
+        name=name,
+        command=_without_secrets(sys.argv),
+        began_at=began_at.isoformat(timespec="milliseconds"),
+        versions={each: version(each) for each in _VERSIONS},
+        machine=_machine(),
+        limits=limits,
+        faults=faults,
+    )
+    return Results(run, series_of(outcome.recording, profile), histograms_of(outcome.recording))
+
+
+def _machine() -> Machine:
+    try:
+        memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6
+    except (ValueError, OSError):
+        memory_mb = None
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cores=os.cpu_count() or 1,
+        python=platform.python_version(),
+        memory_mb=memory_mb,
+    )
+
+
+def _without_secrets(arguments: list[str]) -> list[str]:
+    """The command line as it may be kept and shown."""
+    kept = ["pushrig"]
+    hide = False
+    for argument in arguments[1:]:
+        option = argument.partition("=")[0]
+        if hide:
+            argument = "***"
+        elif option in SECRET_OPTIONS and "=" in argument:
+            argument = f"{option}=***"
+        hide = argument in SECRET_OPTIONS
+        kept.append(argument)
+    return kept
+
+
+def _limits(target: Target) -> list[Limit]:
+    if target.limits is not None:
+        return [Limit(name="rates of the providers", value=target.limits)]
+    if target.control is None:
+        return []
+    return [
+        Limit(
+            name=name,
+            value=f"{rate.count:,} in {rate.per_s:g} s",
+            per_s=rate.count / rate.per_s if name == _FCM_PROJECT else None,
+        )
+        for name, rate in target.control.rates().items()
+        if rate.count is not None and rate.per_s
+    ]
+
+
+def _progress(
+    control: ControlClient | None, answered_before: int, advance: Callable[[int], None]
+) -> Callable[[], None]:
+    def ask() -> None:
+        if control is not None and sys.stderr.isatty():
+            with contextlib.suppress(ControlPlaneError):  # a bar that stands still for a moment
+                advance(control.stats().counters.notifications - answered_before)
+
+    return ask

@@ -1,0 +1,29 @@
+"""What a load test was to do, as its report tells it."""
+
+from dataclasses import dataclass
+
+CLOSED_LOOP = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """The plan, checked.
+
+    `profile`: as given. `arrivals`: `constant` or `poisson` when they were scheduled, `closed` when each user sent as fast as
+    it was answered. `connections`: of all users to all providers.
+    """
+
+    provider: str
+    endpoint: str
+    seed: int
+    devices: int
+    users: int
+    batch_size: int
+    connections: int
+    profile: str
+    arrivals: str
+
+    @property
+    def scheduled(self) -> bool:
+        """An open loop."""
+        return self.arrivals != CLOSED_LOOP
