@@ -30,14 +30,12 @@ def linear_axis(top: float, ticks_max: int = 6) -> Axis:
 
 
 def latency_axis(values_ms: Sequence[float]) -> Axis:
-    """Logarithmic, between marks of 1, 2 and 5 that take in all values; below the smallest other one is room for those of 0."""
+    """Logarithmic, between marks of 1, 2 and 5 that take in all values; those of 0 stand at its start, below all others."""
     above = [value for value in values_ms if value > 0]
     low_ms, high_ms = min(above, default=1.0), max(above, default=10.0)
-    if len(above) < len(values_ms):
-        low_ms /= 2
     marks = [base * 10.0**power for power in range(-3, 9) for base in (1, 2, 5)]
-    low = min(max(low_ms, marks[0]), marks[-2])
-    start = max((mark for mark in marks if mark <= low * 1.000001), default=marks[0])
+    low = min(max(low_ms, marks[1]), marks[-2])
+    start = max(mark for mark in marks if mark < low * 0.999999)  # so that no line lies on the axis
     end = min((mark for mark in marks if mark >= max(high_ms, start * 2) * 0.999999), default=marks[-1])
     within = [mark for mark in marks if start * 0.999 <= mark <= end * 1.001]
     if len(within) > 9:  # more than three decades: their beginnings are enough

@@ -19,6 +19,7 @@ from loadtest.report.results_directory import Results
 from loadtest.report.run_record import RunRecord
 from loadtest.report.statements import (
     arrivals_statement,
+    began_text,
     behind_statement,
     ceiling_statement,
     latency_origin,
@@ -52,7 +53,7 @@ def html_page(results: Results) -> bytes:
 
 
 def _head(run: RunRecord) -> str:
-    about = f"{run.began_at}; {count_text(run.devices)} devices of {run.provider} at {run.endpoint}, seed {run.seed}"
+    about = f"{began_text(run)}; {count_text(run.devices)} devices of {run.provider} at {run.endpoint}, seed {run.seed}"
     parts = [f"<h1>Load test: {text(run.name)}</h1>", f'<p class="soft">{text(about)}</p>']
     behind = behind_statement(run)
     if behind is not None:

@@ -10,7 +10,13 @@ from loadtest.report.axis import count_text
 from loadtest.report.compare import Change, Comparison
 from loadtest.report.figures import FIGURES, REASON_PREFIX
 from loadtest.report.run_record import RunRecord
-from loadtest.report.statements import arrivals_statement, behind_statement, ceiling_statement, limit_statement
+from loadtest.report.statements import (
+    arrivals_statement,
+    began_text,
+    behind_statement,
+    ceiling_statement,
+    limit_statement,
+)
 
 FAILURES_MAX = 20
 REASONS_MAX = 20
@@ -30,7 +36,7 @@ def show_run(run: RunRecord) -> None:
             table.add_row(figure.name, _number(value), figure.says)
     for reason, count in sorted(run.rejected.items(), key=lambda item: -item[1])[:REASONS_MAX]:
         table.add_row(Text(f"{REASON_PREFIX}{plain(reason, 60)}"), _number(count), "rejections with that reason")
-    _say(console, f"{run.name}: {run.provider} at {run.endpoint}, seed {run.seed}, {run.began_at}")
+    _say(console, f"{run.name}: {run.provider} at {run.endpoint}, seed {run.seed}, {began_text(run)}")
     console.print(table)
     _say(console, limit_statement(run))
     _say(console, ceiling_statement(run))

@@ -1,5 +1,7 @@
 """What a run comes to, in sentences: who was the limit, how near the ceiling it was, what did not come out. Pure."""
 
+import re
+
 from loadtest.report.axis import count_text, latency_text
 from loadtest.report.run_record import RunRecord
 
@@ -10,6 +12,12 @@ LIMITS = {
     "rate": "The rate asked for was the limit: neither side was busy.",
     "neither": "Neither side was busy: the run waited for windows, the network, or other programs on the machine.",
 }
+
+
+def began_text(run: RunRecord) -> str:
+    """When the run began, to the minute, where that can be read."""
+    read = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(\.\d+)?(Z|\+00:00)", run.began_at)
+    return f"{read[1]} {read[2]} UTC" if read else run.began_at
 
 
 def limit_statement(run: RunRecord) -> str:
