@@ -114,7 +114,7 @@ def _limit(run: RunRecord) -> str:
             "unknown" if run.peak_rss_mb.get(side) is None else f"{count_text(run.peak_rss_mb[side] or 0.0)} MB",
         )
         for side, name in SIDES.items()
-        if side in run.cpu_s or side in run.peak_rss_mb
+        if run.cpu_s.get(side) is not None or run.peak_rss_mb.get(side) is not None
     ]
     if rows:
         parts.append(_table(("side", "CPU time#", "of one core#", "memory at most#"), rows))
@@ -154,7 +154,7 @@ def _distribution(results: Results) -> str:
         table = _table(head, rows)
     note = "The share of notifications that were answered at least so fast; each nine has the same room."
     if results.run.open_loop:
-        note += " Where the two curves part, notifications waited before they were sent."
+        note += " Where the curves part, notifications waited before they were sent, or sent again."
     return _section("Latency by percentile", shown, draw(chart) + table, [note])
 
 
