@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loadtest.replay.card import ReportCard, ScenarioReport
     from loadtest.replay.scenario import Scenario
 
@@ -60,6 +62,14 @@ def replay(
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write it as one self-contained HTML page.")
+    ] = None,
+    frame_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--frame-log",
+            metavar="FILE",
+            help="Write down every frame of every connection, a line each; for one scenario over one provider.",
+        ),
     ] = None,
     every_row: Annotated[
         bool, typer.Option("--every-row", help="Show what held and what was not graded too, also with many scenarios.")
@@ -117,7 +127,15 @@ def replay(
         ]
         if not chosen:
             raise ScenarioUnknownError(f"none of these scenarios is played with {provider}")
-        card = _play_all(chosen, command, time_limit_s, every_row=every_row, quiet=as_json, show_output=show_output)
+        if frame_log is not None and len(chosen) > 1:
+            raise typer.BadParameter(f"one scenario at a time, not {len(chosen)}", param_hint="--frame-log")
+
+        def played(scenario: "Scenario", which: str, provider: str) -> "ScenarioReport":
+            return _played(
+                scenario, which, provider, command, time_limit_s, show_output=show_output, frame_log=frame_log
+            )
+
+        card = _play_all(chosen, command, played, every_row=every_row, quiet=as_json)
     except ScenarioUnknownError as error:
         typer.echo(f"pushrig replay: {error}", err=True)
         raise typer.Exit(EXIT_BAD_INPUT) from None
@@ -152,11 +170,10 @@ def _providers(scenario: "Scenario", choice: ProviderChoice) -> list[str]:
 def _play_all(
     chosen: "list[tuple[Scenario, str, str]]",
     command: list[str],
-    time_limit_s: float | None,
+    played: "Callable[[Scenario, str, str], ScenarioReport]",
     *,
     every_row: bool,
     quiet: bool,
-    show_output: bool,
 ) -> "ReportCard":
     """Play one after the other, and show each as it ends."""
     import platform
@@ -172,7 +189,7 @@ def _play_all(
     console = Console(highlight=False, stderr=quiet)
     reports = []
     for scenario, which, provider in chosen:
-        report = _played(scenario, which, provider, command, time_limit_s, show=show_output)
+        report = played(scenario, which, provider)
         reports.append(report)
         show_scenario(report, console, every_row=every_row or len(chosen) == 1)
     versions = {"pushrig": version("pushrig"), "Python": platform.python_version()}
@@ -183,7 +200,14 @@ def _play_all(
 
 
 def _played(
-    scenario: "Scenario", which: str, provider: str, command: list[str], time_limit_s: float | None, *, show: bool
+    scenario: "Scenario",
+    which: str,
+    provider: str,
+    command: list[str],
+    time_limit_s: float | None,
+    *,
+    show_output: bool,
+    frame_log: Path | None,
 ) -> "ScenarioReport":
     """One scenario. What goes wrong with it does not end the others, but for a simulator or a command that never start."""
     from loadtest.errors import ControlPlaneError
@@ -192,7 +216,7 @@ def _played(
     from loadtest.replay.play import play
 
     try:
-        played = play(scenario, which, provider, command, time_limit_s, show=show)
+        played = play(scenario, which, provider, command, time_limit_s, show=show_output, frame_log=frame_log)
     except (ControlPlaneError, ValueError) as error:
         return failed_report(scenario, provider, str(error))
     return scenario_report(played, grade(played))

@@ -28,9 +28,19 @@ SETTLING_STEP_S = 0.05
 
 
 def play(
-    scenario: Scenario, which: str, provider: str, command: Sequence[str], time_limit_s: float | None, *, show: bool
+    scenario: Scenario,
+    which: str,
+    provider: str,
+    command: Sequence[str],
+    time_limit_s: float | None = None,
+    *,
+    show: bool = False,
+    frame_log: Path | None = None,
 ) -> Played:
-    """Run `command` as often as the scenario asks. `which`: its name or file. `show`: the sender's output goes to stderr too.
+    """Run `command` as often as the scenario asks.
+
+    `which`: its name or file. `time_limit_s`: in place of what it says. `show`: the sender's output goes to stderr too.
+    `frame_log`: where the simulator writes down every frame.
 
     Raises LoadTestError when simulator or control plane fail, CannotRunError, `ValueError` for devices that cannot be minted.
     """
@@ -39,7 +49,8 @@ def play(
     # Nothing is named after what a scenario or a sender says: a name is no path.
     with TemporaryDirectory(prefix="pushrig-replay-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
-        with RigProcess((f"--scenario={which}",), state_dir=work / "simulator", own_session=True) as rig:
+        options = [f"--scenario={which}", *(() if frame_log is None else (f"--frame-log={frame_log}",))]
+        with RigProcess(options, state_dir=work / "simulator", own_session=True) as rig:
             control = ControlClient(rig.running.control_url)
             variables = client_variables(Path(rig.running.state_dir))
             variables |= _variables(scenario, provider, work, list(devices.values()), limit_s)

@@ -45,7 +45,7 @@ def played(name: str, provider: str, folder: Path) -> ScenarioReport:
         path = folder / f"{name}-{provider}.toml"
         path.write_text(text.replace(long, short))
         which, (scenario,) = str(path), scenarios_named([str(path)])
-    seen = play(scenario, which, provider, SEND, None, show=False)
+    seen = play(scenario, which, provider, SEND)
     return scenario_report(seen, grade(seen))
 
 

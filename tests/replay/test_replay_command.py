@@ -146,6 +146,15 @@ def test_who_ends_the_replay_ends_the_sender(quiet: Path, tmp_path: Path) -> Non
     assert not _alive(int(told.read_text()))
 
 
+def test_every_frame_can_be_written_down(quiet: Path, tmp_path: Path) -> None:
+    log = tmp_path / "frames.log"
+    done = replay(quiet, "--frame-log", str(log), "--", *SEND)
+    assert done.returncode == 0, done.stdout
+    assert "SETTINGS" in log.read_text()
+    several = replay(quiet, "--provider", "both", "--frame-log", str(log), "--", *SEND)
+    assert (several.returncode, "one scenario at a time, not 2" in several.stderr) == (2, True)
+
+
 def test_what_a_sender_prints_is_shown_as_text(quiet: Path) -> None:
     code = "import sys; sys.stdout.write('\\x1b[2Jgone [bold]\\r' * 3); sys.exit(3)"
     done = replay(quiet, "--time-limit-s", "20", *python(code))
