@@ -162,7 +162,7 @@ def behind_schedule(recording: Recording) -> str | None:
     """What to say of a load generator that handed out too much too late, None of one that kept its schedule."""
     if recording.late <= LATE_SHARE_MAX * recording.scheduled:
         return None
-    why = "it had no time to spare; run it on a machine of its own, or divide it among workers"
+    why = "the load generator, or its machine, was too busy; give it one of its own, or divide the load among workers"
     if recording.late_for_room > recording.late / 2:
         why = "the users had all they may have in flight; give it more of them (--users)"
     return (
