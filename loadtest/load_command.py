@@ -156,8 +156,8 @@ def load(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Directory for the results: run.json, series.json, histograms.json, Locust's HTML and CSV. Made when missing; "
-            "results of a run before are replaced.",
+            help="Directory for the results: report.html, run.json, series.json, histograms.json, Locust's HTML and CSV. Made "
+            "when missing; results of a run before are replaced.",
             show_default=False,
         ),
     ] = None,
@@ -165,6 +165,16 @@ def load(
     csv: Annotated[
         str | None,
         typer.Option(metavar="PREFIX", help="Locust's CSV files: PREFIX_stats.csv and others.", show_default=False),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if",
+            metavar="CONDITION",
+            help='Exit code 1 when it holds, such as "p99_ms > 250 or lost > 0", or when a figure that decides it is not '
+            "known. Repeatable; docs/load-reports.md has the figures.",
+            show_default=False,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -187,6 +197,8 @@ def load(
 
       pushrig load --profile steady:rate=50% --devices 1000000 --out results
 
+      pushrig load --profile steady:rate=5k --fail-if "p99_ms > 250 or lost > 0"
+
       pushrig load --profile "breaking-news:base=2k" --plot
 
       pushrig load --profile "ramp:to=20k,over=30s then steady:rate=20k,for=1m" --arrivals poisson
@@ -198,9 +210,12 @@ def load(
       eval "$(pushrig env)" && pushrig load --endpoint "$PUSHRIG_URL" --users 8 --rate 20000
 
     Exit codes: 0 every device has a final answer, rejections are those that the fates explain, and Locust's request count
-    is the ledger's; 1 something is not accounted for; 2 bad input; 3 simulator, endpoint, control plane or Locust
-    cannot be used.
+    is the ledger's; 1 something is not accounted for, or --fail-if holds; 2 bad input; 3 simulator, endpoint, control plane or
+    Locust cannot be used.
     """
+    from loadtest.report.condition_options import conditions_of, said_of
+
+    conditions = conditions_of(fail_if or [])
     known_ceiling = _ceiling(ceiling)
     if not 0 <= rate < math.inf:
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
@@ -296,9 +311,10 @@ def load(
         show_report(report)
     if report.behind is not None:
         typer.echo(f"pushrig load: BEHIND SCHEDULE: {report.behind}", err=True)
-    if report.failures:
-        for failure in report.failures:
-            typer.echo(f"pushrig load: {failure}", err=True)
+    failed = [f"--fail-if {condition}" for condition in said_of(conditions, measured.results.run)]
+    for failure in (*report.failures, *failed):
+        typer.echo(f"pushrig load: {failure}", err=True)
+    if report.failures or failed:
         raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
 
 
@@ -354,10 +370,12 @@ def _make_directory(out: Path) -> None:
 
 
 def _write(out: Path, measured: Measured) -> None:
+    from loadtest.report.page import html_page
     from loadtest.report.results_directory import write_results
 
     try:
         write_results(out, measured.results)
+        (out / "report.html").write_bytes(html_page(measured.results))
     except OSError as error:
         typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None

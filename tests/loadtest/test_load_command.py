@@ -101,6 +101,7 @@ def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path)
         "batch": 200,
     }
     assert (out / "locust.html").exists() and (out / "locust_stats.csv").exists()
+    assert b"Load test: results" in (out / "report.html").read_bytes()
 
 
 def test_a_generator_that_falls_behind_says_so_loudly_and_marks_the_run() -> None:
@@ -169,6 +170,15 @@ def test_faults_and_rates_of_a_simulator_that_runs_already_are_in_the_results(tm
     assert "s3cret" not in str(run.command)
 
 
+def test_a_condition_that_holds_fails_the_run() -> None:
+    done = load(
+        "--devices", "500", "--ceiling", "off", "--json", "--fail-if", "lost > 0", "--fail-if", "accepted >= 500"
+    )
+    assert done.returncode == 1
+    assert done.stderr == "pushrig load: --fail-if accepted >= 500: holds (accepted is 500)\n"
+    assert json.loads(done.stdout)["failures"] == []
+
+
 def test_the_table_says_what_the_json_says() -> None:
     done = load("--devices", "500")
     assert done.returncode == 0, done.stderr
@@ -191,6 +201,7 @@ def test_the_table_says_what_the_json_says() -> None:
         (("--arrivals", "random"), 2, "--arrivals"),
         (("--ceiling", "high"), 2, "--ceiling: must be measure, off, or a number above 0, not 'high'"),
         (("--out", "/no/such/run"), 2, "--out: there is no directory /no/such"),
+        (("--fail-if", "p99 > 5"), 2, "--fail-if: 'p99 > 5' at character 1 (`p99`): there is no figure `p99`"),
         (("--batch-size", "0"), 2, "--batch-size: must be from 1"),
         (("--connections-per-user", "65"), 2, "--connections-per-user: must be from 1 to 64"),
         (("--rate", "-1"), 2, "--rate: must be a number from 0"),
