@@ -15,6 +15,7 @@ import gevent
 
 from loadtest.arrival_source import OpenBatch
 from loadtest.arrivals import arrivals
+from loadtest.batch_log import BatchLog, batch_log
 from loadtest.index_range import IndexRange
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import Counted, Side, sides_of
@@ -69,7 +70,10 @@ class LoadCampaign:
         self._batches_open = 0
         self._on_batch = on_batch
         self.open_loop: OpenLoop | None = None
+        self._batch_log: BatchLog | None = None
         if settings.profile is not None:
+            if settings.batches_file is not None:
+                self._batch_log = batch_log(settings.batches_file, number)
             chance = random.Random(f"{settings.population.seed} arrivals {number}") if settings.poisson else None
             self.open_loop = OpenLoop(
                 arrivals(Scaled(settings.profile, share), indices, settings.batch_size, chance),
@@ -119,7 +123,15 @@ class LoadCampaign:
     def _batch_of_open_loop_ended(self, batch: OpenBatch, latency_ms: int) -> None:
         self._batch_ended()
         self.recording.batch_ended(self.method, latency_ms)
+        if self._batch_log is not None and self.open_loop is not None:
+            answered_at_s = batch.scheduled_at_s + latency_ms / 1000
+            self._batch_log.ended(batch, answered_at_s, self.open_loop.started_at_s)
         self._on_batch(BatchResult(latency_ms / 1000, _incomplete(batch.without_answer), None))
+
+    def close(self) -> None:
+        """Nothing will be counted any more."""
+        if self._batch_log is not None:
+            self._batch_log.close()
 
     def count(self, provider: Provider, counted: Counted) -> None:
         """Add what a user has counted."""

@@ -50,6 +50,7 @@ class Options(Protocol):
     load_profile: str
     arrivals: str
     ceiling: float
+    batches_file: str | None
     payload: str | None
     message: str | None
     key_file: str | None
@@ -88,8 +89,8 @@ class LoadSettings:
     """What a load test sends, and where to. `population` ends where the test does; it starts at `start_index`.
 
     `apns`, `fcm`: None for a provider that takes no part. `profile`: what is scheduled when, all users together; None for a
-    closed loop, in which each user sends as fast as it is answered. `poisson`: batches come by chance. `ca_file`: None for
-    the roots that OpenSSL finds.
+    closed loop, in which each user sends as fast as it is answered. `poisson`: batches come by chance. `batches_file`:
+    where each batch of a profile gets a line, None for nowhere. `ca_file`: None for the roots that OpenSSL finds.
     """
 
     population: Devices
@@ -98,6 +99,7 @@ class LoadSettings:
     connections_per_user: int
     profile: Profile | None
     poisson: bool
+    batches_file: Path | None
     endpoint: Endpoint
     apns: ApnsSettings | None
     fcm: FcmSettings | None
@@ -127,6 +129,7 @@ def settings_of(options: Options, host: str | None, environ: Mapping[str, str]) 
         connections_per_user=_whole("--connections-per-user", options.connections_per_user, 1, CONNECTIONS_MAX),
         profile=profile,
         poisson=options.arrivals == "poisson",
+        batches_file=Path(options.batches_file) if options.batches_file else None,
         endpoint=endpoint,
         apns=_apns(options) if Provider.APNS in providers else None,
         fcm=_fcm(options) if Provider.FCM in providers else None,

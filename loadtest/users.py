@@ -159,6 +159,14 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         help="Key file of the service account that sends over FCM.",
     )
     parser.add_argument(
+        "--batches-file",
+        default="",
+        metavar="FILE",
+        include_in_web_ui=False,
+        help="CSV with a line for each batch of a profile: when it was scheduled, sent and answered. The second worker writes "
+        "FILE-1, and so on.",
+    )
+    parser.add_argument(
         "--result-file",
         default="",
         metavar="FILE",
@@ -254,6 +262,8 @@ class Load:
         """Say how it went, and decide the exit code."""
         if isinstance(environment.runner, LocalRunner):
             environment.runner.stop()  # so that interrupted users have counted what was under way
+        if self.campaign is not None:
+            self.campaign.close()
         if self._worker is not None:
             environment.process_exit_code = 0  # the master decides
             return

@@ -167,9 +167,15 @@ def test_an_open_loop_over_both_providers_counts_from_the_schedule(
     done = locust(
         rig, "--provider", "both", "--users", "3", "--spawn-rate", "3", "--devices", "6000", "--seed", "120",
         "--load-profile", "ramp:from=1k,to=5k,over=1s then steady:rate=5k", "--arrivals", "poisson", *FATES[:2],
-        "--csv", str(prefix), "--result-file", str(result),
+        "--csv", str(prefix), "--result-file", str(result), "--batches-file", str(tmp_path / "batches.csv"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    with (tmp_path / "batches.csv").open(newline="") as lines:
+        batches = list(csv.DictReader(lines))
+    assert sorted(int(batch["first_index"]) for batch in batches) == list(range(0, 6_000, 50))
+    for batch in batches:
+        assert float(batch["scheduled_s"]) <= float(batch["sent_s"]) <= float(batch["answered_s"]) + 0.001
+        assert (batch["devices"], batch["without_answer"]) == ("50", "0")
     found = ledger(control, 120)
     assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (6_000, 0, 0)
     recording = json.loads(result.read_bytes())["recording"]
@@ -193,9 +199,11 @@ def test_workers_share_the_schedule(rig: RigProcess, control: ControlClient, tmp
     done = locust(
         rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "2",
         "--spawn-rate", "2", "--devices", "4000", "--seed", "121", "--load-profile", "steady:rate=4k",
-        "--result-file", str(result),
+        "--result-file", str(result), "--batches-file", str(tmp_path / "batches.csv"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    lines = [len((tmp_path / name).read_text().splitlines()) for name in ("batches.csv", "batches-1.csv")]
+    assert lines == [51, 51]
     found = ledger(control, 121)
     assert (found.accepted_once, found.accepted_more, found.never) == (4_000, 0, 0)
     outcome = json.loads(result.read_bytes())
@@ -289,13 +297,17 @@ def _fetch(url: str, body: bytes | None = None) -> bytes:
         (("--fcm-share", "2"), "argument --fcm-share: must be a share from 0 to 1, not '2'"),
         (("--fate", "gone=0.1"), "--fate: 'gone=0.1': no fate is called 'gone'"),
         (("--load-profile", "steady"), "--load-profile: steady needs rate="),
+        (
+            ("--load-profile", "steady:rate=9", "--batches-file", "/no/such/b.csv"),
+            "--batches-file: cannot write /no/such",
+        ),
         (("--arrivals", "random"), "argument --arrivals: invalid choice: 'random'"),
         (("--host", "localhost"), "--host: the endpoint 'localhost' must be https://HOST[:PORT]"),
         (("--payload", "/no/such"), "--payload: cannot read /no/such"),
         (("--key-file", "/no/such"), "cannot read the key file /no/such"),
     ],
 )
-def test_bad_options_end_before_anything_is_sent(rig: RigProcess, arguments: tuple[str, str], says: str) -> None:
+def test_bad_options_end_before_anything_is_sent(rig: RigProcess, arguments: tuple[str, ...], says: str) -> None:
     done = locust(rig, *arguments)
     assert done.returncode == 2
     assert says in done.stderr

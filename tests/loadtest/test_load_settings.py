@@ -44,6 +44,7 @@ def settings(
         "load_profile": "breaking-news:base=100",
         "arrivals": "poisson",
         "ceiling": 0.0,
+        "batches_file": "",
         "fcm_share": 0.5,
         "ios": 0.0,
         "payload": "",
