@@ -1,0 +1,277 @@
+"""Runs external senders against a simulator of our own, and measures them from its side. A shell."""
+
+import contextlib
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from urllib.parse import urlsplit
+
+from loadtest.errors import LoadTestError
+from loadtest.external.command_text import filled, names_in
+from loadtest.external.control_view import ControlView, Counted
+from loadtest.external.figures import SendersReport, bottleneck, ceiling_per_s, failures_of, sender_figures
+from loadtest.external.handout import REPLAYED, TOKENS, shares_of, write_files
+from loadtest.external.requests_seen import RequestsSeen, add_gaps, percentiles_ms
+from loadtest.external.seconds_seen import SecondsSeen
+from loadtest.external.sender_group import Sender, SenderGroup
+from loadtest.load_population import outside_ledger
+from loadtest.load_report import LedgerFigures, figures_of_ledger
+from loadtest.process_figures import ProcessFigures
+from loadtest.redirection.client_variables import client_variables
+from loadtest.replay.observed import read_observations
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess, RunningRig
+from simulator.devices.draws import Devices
+
+SENDERS_MAX = 64
+OBSERVED_DEVICES_MAX = 20_000
+"""Observed unless told otherwise. It makes a notification three times as dear for the simulator: long runs go without."""
+STEP_S = 1.0
+"""Between two looks at the counters."""
+FIRST_WAIT_S = 0.25
+"""The longest that waiting for the first notification keeps us from noticing that the senders have ended."""
+SAMPLE = 500
+"""Of the newest notifications, looked at in each step where requests are not observed."""
+PAGE = 10_000
+SETTLING_S = 2.0
+"""So long the simulator may take to notice that the connections of senders that have ended are gone."""
+SETTLING_STEP_S = 0.05
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+Progress = Callable[[int], None]
+
+
+class HandoutError(LoadTestError):
+    """The files for the senders cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendersPlan:
+    """`commands`: one for each sender, as typed and in words; they share the devices from `start_index` on, in their order.
+
+    `provider`: apns, fcm or both. `time_limit_s`: what each sender may take. `observe`: every request is followed, which the
+    simulator takes time and memory for. `show`: what the senders write goes to stderr.
+    """
+
+    commands: tuple[tuple[str, tuple[str, ...]], ...]
+    population: Devices
+    start_index: int
+    provider: str
+    time_limit_s: float
+    observe: bool
+    show: bool
+
+
+class _Watched:
+    """What is found out while they send. Instants by our own clock, but for those of the first and the last notification."""
+
+    def __init__(self, view: ControlView, *, sampled: bool) -> None:
+        self._view, self._sampled = view, sampled
+        self._first_ms: int | None = None
+        self._first_s = 0.0
+        self._looked_at = 0
+        self.over_time = SecondsSeen()
+        self.gap_us: dict[int, int] = {}
+
+    def watch(self, group: SenderGroup, progress: Progress) -> Counted:
+        """Look on until all senders have ended. Returns the last counters."""
+        while self._first_ms is None:
+            ended = group.ended(0)
+            first = self._view.await_first(0 if ended else FIRST_WAIT_S)
+            if first is not None:
+                self._first_ms, self._first_s = first.at_ms, time.monotonic()
+            elif ended:
+                return self._view.counted()
+        while not group.ended(STEP_S):
+            progress(self._look().notifications)
+        # What a sender wrote and left unread at its end is still to be judged.
+        overdue_s = time.monotonic() + SETTLING_S
+        while self._view.counted().connections_open and time.monotonic() < overdue_s:
+            time.sleep(SETTLING_STEP_S)
+        return self._look()
+
+    def _look(self) -> Counted:
+        counted = self._view.counted()
+        self.over_time.sample(time.monotonic() - self._first_s, counted.notifications, counted.connections_open)
+        if self._sampled:
+            newest = self._view.newest(SAMPLE)
+            add_gaps(self.gap_us, (each for each in reversed(newest) if each.number > self._looked_at))
+            self._looked_at = newest[0].number if newest else 0
+        return counted
+
+    def elapsed_s(self) -> float:
+        """From the first notification to the last."""
+        newest = self._view.newest(1)
+        return (newest[0].at_ms - self._first_ms) / 1000 if newest and self._first_ms is not None else 0.0
+
+
+def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> SendersReport:
+    """Run the senders. `progress`: told how many notifications were answered.
+
+    Raises LoadTestError when simulator, control plane or files fail, CannotRunError, KeyboardInterrupt at a signal too.
+    """
+    with TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
+        work = Path(folder)
+        options = (*WITHOUT_LIMITS, *(("--observe", "on") if plan.observe else ()))
+        with RigProcess(options, state_dir=work / "simulator", own_session=True) as rig:
+            view = ControlView(rig.running.control_url)
+            senders = _senders(plan, rig.running, work)
+            view.declare(plan.population.seed, plan.population.count - plan.start_index, plan.start_index)
+            return _measured(plan, rig, view, senders, progress)
+
+
+def _measured(
+    plan: SendersPlan, rig: RigProcess, view: ControlView, senders: list[Sender], progress: Progress
+) -> SendersReport:
+    watched = _Watched(view, sampled=not plan.observe)
+    simulator_before, senders_cpu_before_s = rig.figures, _children_cpu_s()
+    with (
+        _signals_interrupt(),
+        SenderGroup(senders, os.environ, rig.running.port, plan.time_limit_s, show=plan.show) as group,
+    ):
+        counted = watched.watch(group, progress)
+    endings = group.endings()
+    senders_cpu_s, simulator = _children_cpu_s() - senders_cpu_before_s, rig.figures
+    elapsed_s = watched.elapsed_s()
+    rate_per_s = counted.notifications / elapsed_s if elapsed_s else 0.0
+    ledger = _ledger(view, plan.population.seed)
+    seen, requests = "samples, in whole milliseconds", None
+    if plan.observe:
+        requests = _observed(view)
+        seen = "part of the requests" if view.observing().missed else "every request"
+    figures = [
+        sender_figures(command, sender.devices, ending)
+        for (command, _), sender, ending in zip(plan.commands, senders, endings, strict=True)
+    ]
+    cpu_s = _difference(simulator_before, simulator)
+    return SendersReport(
+        provider=plan.provider,
+        devices=plan.population.count - plan.start_index,
+        seed=plan.population.seed,
+        endpoint=rig.running.url,
+        senders=figures,
+        ledger=ledger,
+        notifications=counted.notifications,
+        accepted=counted.accepted,
+        rejected=dict(sorted(counted.rejected_by_reason.items(), key=lambda item: -item[1])),
+        elapsed_s=round(elapsed_s, 3),
+        rate_per_s=round(rate_per_s, 1),
+        busiest_per_s=round(max(rate_per_s, watched.over_time.busiest_per_s(STEP_S)), 1),
+        seen=seen,
+        gap_ms=percentiles_ms(watched.gap_us if requests is None else requests.gap_us),
+        answer_ms={} if requests is None else percentiles_ms(requests.answer_us),
+        connections_opened=counted.connections_total,
+        handshakes_failed=counted.handshakes_failed,
+        protocol_errors=counted.protocol_errors,
+        limits_reached=counted.limits_reached,
+        connections=None if requests is None else requests.connections(),
+        over_time=watched.over_time.rows,
+        cpu_s={"senders": round(senders_cpu_s, 2), "simulator": None if cpu_s is None else round(cpu_s, 2)},
+        peak_rss_mb={"simulator": simulator.peak_rss_mb},
+        bottleneck=bottleneck(
+            elapsed_s, [each.duration_s for each in endings], senders_cpu_s, cpu_s, os.cpu_count() or 1
+        ),
+        ceiling_per_s=ceiling_per_s(counted.notifications, cpu_s),
+        limits="off",
+        failures=failures_of(
+            figures,
+            ledger,
+            counted,
+            plan.population.fates,
+            outside_ledger(plan.population, plan.start_index),
+            plan.time_limit_s,
+        ),
+    )
+
+
+def _senders(plan: SendersPlan, running: RunningRig, work: Path) -> list[Sender]:
+    """The senders, with their files written."""
+    variables = client_variables(Path(running.state_dir))
+    address = urlsplit(running.url)
+    shares = shares_of(plan.start_index, plan.population.count, len(plan.commands))
+    token = _provider_token(running) if any("provider_token" in names_in(words) for _, words in plan.commands) else ""
+    senders = []
+    for number, ((_, words), share) in enumerate(zip(plan.commands, shares, strict=True), 1):
+        folder = work / f"sender-{number}"
+        try:
+            (folder / "state").mkdir(parents=True)
+            files = write_files(folder, plan.population, share, running.url, names_in(words))
+        except OSError as error:
+            raise HandoutError(f"the files for the senders cannot be written: {error}") from None
+        values = files | {
+            "endpoint": running.url,
+            "host": address.hostname or "",
+            "port": str(running.port),
+            "topic": plan.population.topic,
+            "count": str(len(share)),
+            "number": str(number),
+            "provider_token": token,
+        }
+        own = {
+            "PUSHRIG_PROVIDER": plan.provider,
+            "PUSHRIG_TOPIC": plan.population.topic,
+            "PUSHRIG_TOKENS": str(folder / TOKENS),
+            "PUSHRIG_DEVICES": str(folder / REPLAYED),
+            "PUSHRIG_STATE": str(folder / "state"),
+            "PUSHRIG_RESULTS": str(folder / "results"),
+            "PUSHRIG_RUN": "1",
+            "PUSHRIG_TIME_LIMIT_S": f"{plan.time_limit_s:g}",
+        }
+        senders.append(Sender(filled(words, values), variables | own, len(share)))
+    return senders
+
+
+def _provider_token(running: RunningRig) -> str:
+    from sender.apns.provider_token import ProviderTokenSource
+
+    source = ProviderTokenSource.from_file(Path(running.key_file), running.key_id, running.team_id)
+    return source.text(time.time()).decode().removeprefix("bearer ")
+
+
+def _ledger(view: ControlView, seed: int) -> LedgerFigures:
+    found = figures_of_ledger(view.ledger(seed), seed)
+    assert found is not None, "the population was declared"
+    return LedgerFigures(found.accepted_once, found.accepted_more, found.rejected, found.never or 0)
+
+
+def _observed(view: ControlView) -> RequestsSeen:
+    """All observations, page by page."""
+    requests, known = RequestsSeen(), 0
+    while page := read_observations(view.observations(known, PAGE)):
+        requests.take(page)
+        known += len(page)
+    return requests
+
+
+def _children_cpu_s() -> float:
+    """CPU seconds of all that we have started and that has ended; the simulator has not."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _difference(before: ProcessFigures, after: ProcessFigures) -> float | None:
+    return None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Signals that would end us interrupt the block instead, so that the senders end too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

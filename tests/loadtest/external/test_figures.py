@@ -1,0 +1,93 @@
+"""What does not add up, and which side was the limit."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from loadtest.external.control_view import Counted
+from loadtest.external.figures import (
+    SAID_SHOWN_MAX,
+    SenderFigures,
+    bottleneck,
+    ceiling_per_s,
+    failures_of,
+    sender_figures,
+)
+from loadtest.load_report import LedgerFigures
+from loadtest.replay.rows import Ending
+from simulator.devices.fates import Fate
+
+WELL = SenderFigures("x", 10, 0, 1.0, False, "done")
+LEDGER = LedgerFigures(9, 0, 1, 0)
+COUNTED = Counted(10, 9, 1, {"Unregistered": 1}, 0, 1, 0, 0, 0, 0, 0, 0, {})
+FATES = ((Fate.UNREGISTERED, 0.1),)
+
+
+def failures(sender: SenderFigures = WELL, ledger: LedgerFigures = LEDGER, counted: Counted = COUNTED) -> list[str]:
+    return failures_of([WELL, sender], ledger, counted, FATES, 0, 60)
+
+
+def test_a_run_in_which_all_is_accounted_for_has_no_failures() -> None:
+    assert failures() == []
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        (
+            failures(sender=msgspec.structs.replace(WELL, exit_code=3, said="KeyError")),
+            "sender 2 ended with exit code 3: KeyError",
+        ),
+        (
+            failures(sender=msgspec.structs.replace(WELL, exit_code=143, overdue=True, said="")),
+            "sender 2 had not ended after 60 s and was ended",
+        ),
+        (failures(ledger=LedgerFigures(8, 0, 1, 1)), "1 devices were never answered"),
+        (failures(ledger=LedgerFigures(8, 1, 1, 0)), "1 devices were notified more than once"),
+        (
+            failures(counted=msgspec.structs.replace(COUNTED, rejected_by_reason={"BadPath": 2, "Unregistered": 1})),
+            "2 rejections with BadPath, which no fate of the population explains",
+        ),
+    ],
+)
+def test_one_thing_amiss_is_told(failing: list[str], said: str) -> None:
+    assert failing == [said]
+
+
+def test_devices_that_no_ledger_can_know_are_not_missed() -> None:
+    ledger = LedgerFigures(9, 0, 0, 1)
+    assert failures_of([WELL], ledger, COUNTED, FATES, 1, 60) == []
+
+
+def test_the_last_line_of_a_sender_is_kept_and_cut() -> None:
+    ending = Ending(1, 2.0, False, "Traceback\n" + "x" * 1_000 + "\n \n")
+    assert sender_figures("y", 1, ending) == SenderFigures("y", 1, 1, 2.0, False, "x" * SAID_SHOWN_MAX)
+    assert sender_figures("y", 1, replace(ending, said="")).said == ""
+
+
+@pytest.mark.parametrize(
+    ("senders_cpu_s", "simulator_cpu_s", "found"),
+    [
+        (2.0, 9.0, "simulator"),
+        (9.0, 2.0, "sender"),
+        (8.0, 8.0, "neither"),
+        (2.0, None, "neither"),
+    ],
+)
+def test_the_side_that_computes_all_the_time_is_the_limit(
+    senders_cpu_s: float, simulator_cpu_s: float | None, found: str
+) -> None:
+    assert bottleneck(10.0, [10.0], senders_cpu_s, simulator_cpu_s, 4) == found
+
+
+def test_many_senders_share_the_cores_with_the_simulator() -> None:
+    assert bottleneck(10.0, [10.0, 10.0], 10.0, 8.0, 2) == "machine"
+    assert bottleneck(10.0, [10.0, 10.0], 18.0, 2.0, 2) == "sender"
+    assert bottleneck(0.0, [], 0.0, 0.0, 2) == "neither"
+
+
+def test_the_ceiling_is_by_cpu_time() -> None:
+    assert ceiling_per_s(1_000, 0.5) == 2_000.0
+    assert ceiling_per_s(1_000, 0.0) is None
+    assert ceiling_per_s(1_000, None) is None
