@@ -281,6 +281,7 @@ def load(
             *(() if message is None else ("--message", str(message.absolute()))),
             *(() if html is None else ("--html", str(html.absolute()))),
             *(() if csv is None else ("--csv", str(Path(csv).absolute()))),
+            *(() if out is None else ("--batches-file", str(out.absolute() / "batches.csv"))),
         ]
         return measure(
             target,
