@@ -11,6 +11,12 @@ import msgspec
 import typer
 
 from loadtest.errors import LoadSettingsError, LoadTestError
+from loadtest.external.sender_options import (
+    TIME_LIMIT_S_DEFAULT,
+    SendersAsked,
+    load_with_senders,
+    refuse_mixed_options,
+)
 from loadtest.load_measure import Measured, Target, measure, target
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
 from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
@@ -47,6 +53,7 @@ class Arrivals(StrEnum):
 
 
 def load(
+    context: typer.Context,
     provider: Annotated[
         ProviderName, typer.Option(help="Whose devices; both mixes them in one population.")
     ] = ProviderName.APNS,
@@ -177,6 +184,31 @@ def load(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    sender: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="A program of yours in place of Locust's users: a command line in which {tokens}, {endpoint} and others are "
+            "filled in (docs/senders/README.md). Repeatable: they share the devices.",
+            show_default=False,
+        ),
+    ] = None,
+    copies: Annotated[int, typer.Option(help="How many of each --sender run at once.")] = 1,
+    time_limit_s: Annotated[
+        float, typer.Option("--time-limit-s", help="What each --sender may take; it is ended then.")
+    ] = TIME_LIMIT_S_DEFAULT,
+    observe: Annotated[
+        bool | None,
+        typer.Option(
+            "--observe/--no-observe",
+            help="Follow every request of the --sender, which takes time of the simulator, or measure by samples. Default: "
+            "follow them up to 20,000 devices.",
+            show_default=False,
+        ),
+    ] = None,
+    show_output: Annotated[
+        bool, typer.Option("--show-output", help="Let what the --sender writes through to stderr.")
+    ] = False,
 ) -> None:
     """Send a population its notifications with Locust, and account for each of them.
 
@@ -185,6 +217,9 @@ def load(
 
     With a profile the loop is open: batches come when they are scheduled, whatever became of those before, and latency counts
     from there. A run whose load generator fell behind its schedule is marked, and says so.
+
+    With --sender, programs of yours send instead, as under `pushrig run`, and are measured by what the simulator sees: rate,
+    times between requests, connections, what became of each device. No shell reads the command.
 
     A simulator of our own runs with --limits off: Google's quota of 600,000 messages a minute would be the result.
 
@@ -209,10 +244,15 @@ def load(
 
       eval "$(pushrig env)" && pushrig load --endpoint "$PUSHRIG_URL" --users 8 --rate 20000
 
+      pushrig load --devices 20000 --sender "python send.py {tokens} {endpoint}" --copies 2
+
     Exit codes: 0 every device has a final answer, rejections are those that the fates explain, and Locust's request count
     is the ledger's; 1 something is not accounted for, or --fail-if holds; 2 bad input; 3 simulator, endpoint, control plane or
     Locust cannot be used.
+
+    With --sender: 1 also when one does not end with 0; 126, 127 when it cannot be run; 130 interrupted.
     """
+    refuse_mixed_options(context, with_senders=bool(sender))
     from loadtest.report.condition_options import conditions_of, said_of
 
     conditions = conditions_of(fail_if or [])
@@ -237,6 +277,10 @@ def load(
         fcm_share=fcm_share,
         ios_share=ios,
     )
+    if sender:
+        asked = SendersAsked(sender, copies, time_limit_s, observe, show_output, as_json)
+        load_with_senders(asked, provider.value, _population(wanted), start_index)
+        return
     _population(wanted)
     _in_range("--users", users, 1, USERS_MAX)
     if batch_size is not None:
