@@ -182,14 +182,20 @@ def _play_all(
 
     from rich.console import Console
 
-    from loadtest.replay.card import report_card
+    from loadtest.errors import RigStartError
+    from loadtest.replay.card import failed_report, report_card
     from loadtest.replay.card_terminal import show_scenario, show_total
 
     began_at = datetime.now(UTC).isoformat(timespec="seconds")
     console = Console(highlight=False, stderr=quiet)
-    reports = []
+    reports: list[ScenarioReport] = []
     for scenario, which, provider in chosen:
-        report = played(scenario, which, provider)
+        try:
+            report = played(scenario, which, provider)
+        except RigStartError as error:
+            if not reports:
+                raise
+            report = failed_report(scenario, provider, str(error))  # what the others showed is not lost
         reports.append(report)
         show_scenario(report, console, every_row=every_row or len(chosen) == 1)
     versions = {"pushrig": version("pushrig"), "Python": platform.python_version()}
