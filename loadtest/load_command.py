@@ -278,7 +278,8 @@ def load(
         ios_share=ios,
     )
     if sender:
-        asked = SendersAsked(sender, copies, time_limit_s, observe, show_output, as_json)
+        shares = _shares(provider, fcm_share)
+        asked = SendersAsked(sender, shares, known_ceiling, copies, time_limit_s, observe, show_output, as_json)
         load_with_senders(asked, provider.value, _population(wanted), start_index)
         return
     _population(wanted)

@@ -31,6 +31,10 @@ class Noted(msgspec.Struct, frozen=True):
     connection_id: int
 
 
+class _ObservingChange(msgspec.Struct, frozen=True):
+    on: bool
+
+
 class _Stats(msgspec.Struct, frozen=True):
     counters: Counted
 
@@ -54,3 +58,7 @@ class ControlView(ControlClient):
     def newest(self, limit: int) -> list[Noted]:
         """The last notifications, newest first. One after the other: none is left out."""
         return self._call("GET", f"notifications?order=newest&limit={limit}", _Notifications).items
+
+    def observe(self) -> None:
+        """Follow all connections that are opened from now on."""
+        self._answer("PUT", "observing", _ObservingChange(True))

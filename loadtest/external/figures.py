@@ -37,7 +37,7 @@ class SendersReport(msgspec.Struct, frozen=True, kw_only=True):
     `connections_opened`: since the start. `connections`: more of them, None where requests were not observed.
     `cpu_s`: `senders`, all together from their start on, and `simulator`. `bottleneck`: `simulator`, `sender`, `machine` (all
     cores are busy) or `neither` (waiting: windows, network, or by the sender's own will). `ceiling_per_s`: what the
-    simulator could have answered had it computed all the time: notifications by its CPU seconds, None where unknown.
+    simulator could have answered where requests are not observed, and `ceiling_from` how that is known; None for unknown.
     `failures`: what did not come out as it must; empty when every device was answered for good.
     """
 
@@ -66,6 +66,7 @@ class SendersReport(msgspec.Struct, frozen=True, kw_only=True):
     peak_rss_mb: dict[str, float | None]
     bottleneck: str
     ceiling_per_s: float | None
+    ceiling_from: str
     limits: str
     failures: list[str]
 
@@ -82,11 +83,6 @@ def bottleneck(
     longest_s = max(senders_s, default=0.0)
     sides_share = simulator_share + (senders_cpu_s / longest_s if longest_s > 0 else 0.0)
     return "machine" if sides_share >= BUSY_SHARE * cores else "neither"
-
-
-def ceiling_per_s(notifications: int, simulator_cpu_s: float | None) -> float | None:
-    """Notifications a second of the simulator's CPU time; None where that is unknown, or too short to tell."""
-    return round(notifications / simulator_cpu_s, 1) if simulator_cpu_s else None
 
 
 def sender_figures(command: str, devices: int, ending: Ending) -> SenderFigures:

@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from urllib.parse import urlsplit
 
+from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
 from loadtest.errors import LoadTestError
 from loadtest.external.command_text import filled, names_in
 from loadtest.external.control_view import ControlView, Counted
-from loadtest.external.figures import SendersReport, bottleneck, ceiling_per_s, failures_of, sender_figures
+from loadtest.external.figures import SendersReport, bottleneck, failures_of, sender_figures
 from loadtest.external.handout import REPLAYED, TOKENS, shares_of, write_files
 from loadtest.external.requests_seen import RequestsSeen, add_gaps, percentiles_ms
 from loadtest.external.seconds_seen import SecondsSeen
@@ -28,6 +29,7 @@ from loadtest.redirection.client_variables import client_variables
 from loadtest.replay.observed import read_observations
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess, RunningRig
 from simulator.devices.draws import Devices
+from simulator.devices.fates import Provider
 
 SENDERS_MAX = 64
 OBSERVED_DEVICES_MAX = 20_000
@@ -55,14 +57,17 @@ class HandoutError(LoadTestError):
 class SendersPlan:
     """`commands`: one for each sender, as typed and in words; they share the devices from `start_index` on, in their order.
 
-    `provider`: apns, fcm or both. `time_limit_s`: what each sender may take. `observe`: every request is followed, which the
-    simulator takes time and memory for. `show`: what the senders write goes to stderr.
+    `provider`: apns, fcm or both. `shares`: of the devices, by provider. `ceiling_per_s`: of the simulator, None to measure it
+    before the run, 0.0 to do without. `time_limit_s`: what each sender may take. `observe`: every request is followed,
+    which the simulator takes time and memory for. `show`: what the senders write goes to stderr.
     """
 
     commands: tuple[tuple[str, tuple[str, ...]], ...]
     population: Devices
     start_index: int
     provider: str
+    shares: dict[Provider, float]
+    ceiling_per_s: float | None
     time_limit_s: float
     observe: bool
     show: bool
@@ -118,16 +123,29 @@ def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> Send
     """
     with TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
-        options = (*WITHOUT_LIMITS, *(("--observe", "on") if plan.observe else ()))
-        with RigProcess(options, state_dir=work / "simulator", own_session=True) as rig:
-            view = ControlView(rig.running.control_url)
+        with RigProcess(WITHOUT_LIMITS, state_dir=work / "simulator", own_session=True) as rig:
             senders = _senders(plan, rig.running, work)
+            ceiling = _ceiling(plan, rig)
+            view = ControlView(rig.running.control_url)
             view.declare(plan.population.seed, plan.population.count - plan.start_index, plan.start_index)
-            return _measured(plan, rig, view, senders, progress)
+            if plan.observe:
+                view.observe()
+            return _measured(plan, rig, view, senders, ceiling, progress)
+
+
+def _ceiling(plan: SendersPlan, rig: RigProcess) -> Ceiling:
+    if plan.ceiling_per_s is None:
+        return measure_ceiling(rig, plan.shares)
+    return given_ceiling(plan.ceiling_per_s) if plan.ceiling_per_s else UNKNOWN
 
 
 def _measured(
-    plan: SendersPlan, rig: RigProcess, view: ControlView, senders: list[Sender], progress: Progress
+    plan: SendersPlan,
+    rig: RigProcess,
+    view: ControlView,
+    senders: list[Sender],
+    ceiling: Ceiling,
+    progress: Progress,
 ) -> SendersReport:
     watched = _Watched(view, sampled=not plan.observe)
     simulator_before, senders_cpu_before_s = rig.figures, _children_cpu_s()
@@ -177,7 +195,8 @@ def _measured(
         bottleneck=bottleneck(
             elapsed_s, [each.duration_s for each in endings], senders_cpu_s, cpu_s, os.cpu_count() or 1
         ),
-        ceiling_per_s=ceiling_per_s(counted.notifications, cpu_s),
+        ceiling_per_s=ceiling.per_s,
+        ceiling_from=ceiling.how,
         limits="off",
         failures=failures_of(
             figures,

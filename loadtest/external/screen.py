@@ -51,7 +51,7 @@ def show_senders_report(report: SendersReport) -> None:
     for side, seconds in report.cpu_s.items():
         table.add_row(f"CPU, {side}", "unknown" if seconds is None else f"{seconds:,.2f} s")
     ceiling = "unknown" if report.ceiling_per_s is None else f"{report.ceiling_per_s:,.0f}"
-    table.add_row("the simulator's ceiling, per second of its CPU time", ceiling)
+    table.add_row("the simulator's ceiling, per second", ceiling)
     table.add_row("bottleneck", report.bottleneck)
     table.add_row("rates of the providers (--limits)", report.limits)
     Console().print(table)

@@ -8,6 +8,7 @@ import typer
 
 from loadtest.external.command_text import CommandTextError, names_in, words_of
 from simulator.devices.draws import Devices
+from simulator.devices.fates import Provider
 
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_CANNOT_START = 3
@@ -15,15 +16,19 @@ EXIT_INTERRUPTED = 130
 TIME_LIMIT_S_DEFAULT = 600.0
 TIME_LIMIT_S_MAX = 86_400.0
 _OF_SENDERS = frozenset(("sender", "copies", "time_limit_s", "observe", "show_output"))
-_OF_BOTH = frozenset(("as_json", "provider", "devices", "seed", "start_index", "topic", "fate", "fcm_share", "ios"))
+_OF_BOTH = frozenset(
+    ("as_json", "ceiling", "provider", "devices", "seed", "start_index", "topic", "fate", "fcm_share", "ios")
+)
 """Options of `pushrig load`, by its parameters; all others are for Locust's users alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendersAsked:
-    """The options. `observe`: None: as the number of devices suggests."""
+    """The options. `shares`, `ceiling_per_s`: as `SendersPlan` has them. `observe`: None: as the number of devices suggests."""
 
     commands: Sequence[str]
+    shares: dict[Provider, float]
+    ceiling_per_s: float | None
     copies: int
     time_limit_s: float
     observe: bool | None
@@ -59,6 +64,8 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
         population=population,
         start_index=start_index,
         provider=provider,
+        shares=asked.shares,
+        ceiling_per_s=asked.ceiling_per_s,
         time_limit_s=_time_limit_s(asked.time_limit_s),
         observe=devices <= OBSERVED_DEVICES_MAX if asked.observe is None else asked.observe,
         show=asked.show,

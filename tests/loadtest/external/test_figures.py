@@ -10,7 +10,6 @@ from loadtest.external.figures import (
     SAID_SHOWN_MAX,
     SenderFigures,
     bottleneck,
-    ceiling_per_s,
     failures_of,
     sender_figures,
 )
@@ -85,9 +84,3 @@ def test_many_senders_share_the_cores_with_the_simulator() -> None:
     assert bottleneck(10.0, [10.0, 10.0], 10.0, 8.0, 2) == "machine"
     assert bottleneck(10.0, [10.0, 10.0], 18.0, 2.0, 2) == "sender"
     assert bottleneck(0.0, [], 0.0, 0.0, 2) == "neither"
-
-
-def test_the_ceiling_is_by_cpu_time() -> None:
-    assert ceiling_per_s(1_000, 0.5) == 2_000.0
-    assert ceiling_per_s(1_000, 0.0) is None
-    assert ceiling_per_s(1_000, None) is None
