@@ -101,6 +101,7 @@ def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path)
         "batch": 200,
     }
     assert (out / "locust.html").exists() and (out / "locust_stats.csv").exists()
+    assert len((out / "batches.csv").read_text().splitlines()) == 1 + 200
     assert b"Load test: results" in (out / "report.html").read_bytes()
 
 

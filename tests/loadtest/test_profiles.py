@@ -71,6 +71,7 @@ def test_an_instant_is_the_first_at_which_so_many_are_scheduled(text: str, count
         ("steady:rate=5,for=2s then steady:rate=7", {0: 5, 1.99: 5, 2: 7, 9: 7}),
         ("ramp:to=10,over=2s then steady:rate=3", {0: 0, 1: 5, 2: 3}),
         ("steady:rate=5 + steady:rate=7,for=1s", {0: 12, 1: 5}),
+        ("step:from=10,by=5,every=2s,steps=1 then steady:rate=1", {1: 10, 2: 15, 3.99: 15, 4: 1}),
         ("steady:rate=50%", {0: 20_000}),
     ],
 )

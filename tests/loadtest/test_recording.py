@@ -117,6 +117,15 @@ def test_what_was_taken_is_forgotten_here_and_adds_up_there() -> None:
     assert total.interval_s == 2
 
 
+def test_the_longer_intervals_of_two_recordings_stand() -> None:
+    coarse, fine = Recording(interval_s=4, intervals={1: IntervalCounts(sent=7)}), Recording()
+    fine.arrived(5.0, 2, 0.0, no_room=False)
+    fine.arrived(1.0, 3, 0.0, no_room=False)
+    fine.add(coarse)
+    assert fine.interval_s == 4
+    assert fine.intervals == {0: IntervalCounts(scheduled=3), 1: IntervalCounts(scheduled=2, sent=7)}
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 10), (0.75, 20), (0.99, 30), (1.0, 30)])
 def test_percentiles_are_by_nearest_rank(share: float, expected: int) -> None:
     assert percentile({20: 1, 10: 2, 30: 1}, share) == expected
