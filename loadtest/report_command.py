@@ -109,9 +109,11 @@ def _report(directory: Path, html: Path | None, conditions: "list[Condition]", *
     if as_json:
         _print_figures(run)
     elif html is None:
+        from rich.console import Console
+
         from loadtest.report.screen import show_run
 
-        show_run(run)
+        show_run(run, Console())
     failed = said_of(conditions, run)
     for line in failed:
         typer.echo(f"pushrig report: --fail-if {line}", err=True)
@@ -133,9 +135,11 @@ def _compare(old: Path, new: Path, confidence: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(comparison).decode())
     else:
+        from rich.console import Console
+
         from loadtest.report.screen import show_comparison
 
-        show_comparison(comparison)
+        show_comparison(comparison, Console())
 
 
 def _print_figures(run: "RunRecord") -> None:

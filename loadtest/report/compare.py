@@ -68,8 +68,9 @@ def _change(figure: Figure, old: Sequence[float], new: Sequence[float], confiden
     if min(*old, *new) > 0:  # on logarithms: rates and latencies scatter by shares
         before, after = [math.log(value) for value in old], [math.log(value) for value in new]
         interval = difference(before, after, confidence)
-        means = math.exp(math.fsum(before) / len(before)), math.exp(math.fsum(after) / len(after))
-        change = means[1] / means[0] - 1
+        logarithms = math.fsum(before) / len(before), math.fsum(after) / len(after)
+        means = math.exp(logarithms[0]), math.exp(logarithms[1])
+        change = _share(logarithms[1] - logarithms[0])
         bounds = None if interval is None else (_share(interval.low), _share(interval.high))
     else:
         interval = difference(old, new, confidence)

@@ -36,7 +36,8 @@ def difference(old: Sequence[float], new: Sequence[float], confidence: float) ->
     error = math.sqrt(sum(parts))
     if error == 0:
         return Interval(found, found, found)
-    degrees = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (old, new), strict=True))
+    whole = sum(parts)
+    degrees = 1 / sum((part / whole) ** 2 / (len(values) - 1) for part, values in zip(parts, (old, new), strict=True))
     reach = student_quantile(0.5 + confidence / 2, min(degrees, DEGREES_MAX)) * error
     return Interval(found, found - reach, found + reach)
 

@@ -1,5 +1,6 @@
 """The figures of a run by name: what conditions can ask for, what comparisons compare. Pure."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -41,7 +42,8 @@ def _memory(side: str) -> Callable[[RunRecord], float | None]:
 
 
 def _ceiling_share(run: RunRecord) -> float | None:
-    return run.rate_per_s / run.ceiling_per_s if run.ceiling_per_s else None
+    share = run.rate_per_s / run.ceiling_per_s if run.ceiling_per_s else math.inf
+    return share if math.isfinite(share) else None
 
 
 def _rejected_share(run: RunRecord) -> float | None:

@@ -8,6 +8,8 @@ All instants `_s` count seconds from the run's first scheduled arrival, all late
 fields that they do not know, and fields added later have defaults, so that older directories stay readable.
 """
 
+from typing import Annotated
+
 import msgspec
 
 FORMAT = 1
@@ -17,14 +19,20 @@ INTERVALS_MAX = 3_600
 POINTS_MAX = 4_000
 """Of a histogram."""
 
+# Checked where records are read: a results directory may come from anywhere.
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+Number = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+Length = Annotated[float, msgspec.Meta(ge=0.001, le=1e15)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Where the load was made. `system`: name and architecture, such as `Linux x86_64`."""
 
     system: str
-    cores: int
+    cores: Count
     python: str
-    memory_mb: int | None = None
+    memory_mb: Count | None = None
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,24 +40,24 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     value: str
-    per_s: float | None = None
+    per_s: Number | None = None
 
 
 class FaultBand(msgspec.Struct, frozen=True, kw_only=True):
     """A fault of the simulator, from when to when. `to_s`: None when it lasted to the end."""
 
     fault: str
-    from_s: float
-    to_s: float | None = None
+    from_s: Number
+    to_s: Number | None = None
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """What the simulator saw: every device of the run is exactly one of these."""
 
-    accepted_once: int
-    accepted_more: int
-    rejected: int
-    never: int
+    accepted_once: Count
+    accepted_more: Count
+    rejected: Count
+    never: Count
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,32 +85,32 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     endpoint: str
     seed: int
-    devices: int
-    users: int
-    batch_size: int
-    connections: int
+    devices: Count
+    users: Count
+    batch_size: Count
+    connections: Count
     profile: str
     arrivals: str
-    scheduled: int
-    sent: int
-    accepted: int
-    rejected: dict[str, int]
-    given_up: dict[str, int]
-    retried: int
-    unfinished: int
-    elapsed_s: float
-    rate_per_s: float
-    latency_ms: dict[str, float]
-    latency_from_sent_ms: dict[str, float]
+    scheduled: Count
+    sent: Count
+    accepted: Count
+    rejected: dict[str, Count]
+    given_up: dict[str, Count]
+    retried: Count
+    unfinished: Count
+    elapsed_s: Number
+    rate_per_s: Number
+    latency_ms: dict[str, Number]
+    latency_from_sent_ms: dict[str, Number]
     bottleneck: str
     format: int = FORMAT
     ledger: Ledger | None = None
-    ceiling_per_s: float | None = None
+    ceiling_per_s: Number | None = None
     ceiling_from: str = ""
     behind: str | None = None
-    behind_ms_max: float = 0.0
-    cpu_s: dict[str, float | None] = {}
-    peak_rss_mb: dict[str, float | None] = {}
+    behind_ms_max: Number = 0.0
+    cpu_s: dict[str, Number | None] = {}
+    peak_rss_mb: dict[str, Number | None] = {}
     limits: list[Limit] = []
     faults: list[FaultBand] = []
     failures: list[str] = []
@@ -121,21 +129,21 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     the schedule at worst.
     """
 
-    at_s: float
-    scheduled: int
-    sent: int
-    accepted: int
-    rejected: dict[str, int] = {}
-    given_up: dict[str, int] = {}
-    planned_per_s: float | None = None
-    latency_ms: dict[str, float] = {}
-    behind_ms: float = 0.0
+    at_s: Number
+    scheduled: Count
+    sent: Count
+    accepted: Count
+    rejected: dict[str, Count] = {}
+    given_up: dict[str, Count] = {}
+    planned_per_s: Number | None = None
+    latency_ms: dict[str, Number] = {}
+    behind_ms: Number = 0.0
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A run over time: `rows` in order, at most `INTERVALS_MAX`, each `interval_s` long; the last may be cut short."""
 
-    interval_s: float
+    interval_s: Length
     rows: list[Interval]
 
 
@@ -148,8 +156,8 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    count: int
-    mean_ms: float
-    max_ms: float
-    points: list[tuple[float, float]]
+    count: Count
+    mean_ms: Number
+    max_ms: Number
+    points: list[tuple[Share, Number]]
     hdr: str = ""

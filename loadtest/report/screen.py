@@ -23,9 +23,8 @@ REASONS_MAX = 20
 STYLES = {"better": "green", "worse": "red", "other": "yellow", "same": "dim", "unsure": "yellow"}
 
 
-def show_run(run: RunRecord) -> None:
-    """One run on stdout: what it was, its figures, which side was the limit."""
-    console = Console()
+def show_run(run: RunRecord, console: Console) -> None:
+    """One run: what it was, its figures, which side was the limit."""
     table = Table(box=box.SIMPLE, show_header=False)
     table.add_column(justify="left", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -46,9 +45,8 @@ def show_run(run: RunRecord) -> None:
             _say(console, line, "bold red")
 
 
-def show_comparison(comparison: Comparison) -> None:
-    """What changed, on stdout."""
-    console = Console()
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """What changed."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("figure", no_wrap=True)
     for title in ("before", "now", "change", f"{comparison.confidence * 100:.4g} % between"):

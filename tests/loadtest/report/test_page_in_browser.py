@@ -1,12 +1,15 @@
 """The page of a run in a real browser: it loads nothing, complains of nothing, fits, and its pictures are seen."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loadtest.report.page import html_page
-from tests.loadtest.report.browser import Browser, browser
+from loadtest.report.results_directory import read_results
+from tests.loadtest.report.browser import Browser, browser, chromium
 from tests.loadtest.report.result_records import results
 
 # Texts of the same picture that lie over each other, as pairs; those of an upper and a lower row of numbers touch at most.
@@ -28,6 +31,10 @@ COLOURS = """[['body', 'backgroundColor'], ['body', 'color'], ['svg text', 'fill
   ([what, part]) => getComputedStyle(document.querySelector(what))[part])"""
 LIGHT = ["rgb(255, 255, 255)", "rgb(28, 28, 26)", "rgb(28, 28, 26)", "rgb(42, 120, 214)"]
 DARK = ["rgb(22, 22, 21)", "rgb(236, 235, 230)", "rgb(236, 235, 230)", "rgb(57, 135, 229)"]
+
+
+# Points of each line of the first chart: planned, came due, answered.
+POINTS = "[...document.querySelector('svg .grid').closest('svg').querySelectorAll('polyline')].map(each => each.points.length)"
 
 
 @pytest.fixture
@@ -58,3 +65,46 @@ def test_the_page_reads_well_and_asks_for_nothing(shown: tuple[Browser, Path], w
     assert len(opened.picture()) > 30_000
     assert opened.said == []
     assert opened.asked == [page.as_uri()]
+
+
+def test_the_page_of_a_real_run_tells_what_its_figures_say(tmp_path: Path) -> None:
+    chromium()  # no load for nothing
+    out = tmp_path / "results"
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pushrig",
+        "load",
+        "--profile",
+        "steady:rate=400,for=4s",
+        "--json",
+        "--out",
+        str(out),
+    ]
+    done = subprocess.run(
+        [*command, "--ceiling", "9000", "--fate", "unregistered=0.1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    run = read_results(out).run
+    with browser(tmp_path / "profile") as opened:
+        opened.open(out / "report.html", width=1280, height=900)
+        tiles = opened.value(
+            "Object.fromEntries([...document.querySelectorAll('.tiles div')].map(each => [...each.children].map(each => "
+            "each.textContent)))"
+        )
+        assert (tiles["accepted"], tiles["rejected"]) == (f"{run.accepted:,}", f"{run.rejected['Unregistered']:,}")
+        assert tiles["no final answer"] == "0"
+        assert tiles["rate"] == f"{run.rate_per_s:,.0f}/s"
+        assert len(opened.value(POINTS)) == 3
+        assert min(opened.value(POINTS)) >= 3
+        words = opened.value("document.body.innerText")
+        assert "Every device is accounted for." in words
+        assert "ceiling was 9,000 a second (given with --ceiling)" in words
+        assert opened.value(OVERLAPS) == []
+        assert opened.value(OUTSIDE) == []
+        assert opened.said == []

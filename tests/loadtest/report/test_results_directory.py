@@ -77,3 +77,24 @@ def test_more_than_the_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(results_directory, "FILE_BYTES_MAX", 10)
     with pytest.raises(ResultsDirectoryError, match=r"run\.json is larger than 10 bytes"):
         read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (RUN_FILE, b'"devices": 60000', b'"devices": -1'),
+        (RUN_FILE, b'"elapsed_s": 60.0', b'"elapsed_s": 1e300'),
+        (SERIES_FILE, b'"interval_s": 1.0', b'"interval_s": 0'),
+        (SERIES_FILE, b'"Unregistered": 10', b'"Unregistered": -10'),
+        (HISTOGRAMS_FILE, b"0.999,", b"1.001,"),
+    ],
+)
+def test_figures_that_cannot_be_are_refused_where_they_are_read(
+    tmp_path: Path, file: str, old: bytes, new: bytes
+) -> None:
+    write_results(tmp_path, results())
+    content = (tmp_path / file).read_bytes()
+    assert old in content
+    (tmp_path / file).write_bytes(content.replace(old, new, 1))
+    with pytest.raises(ResultsDirectoryError, match=rf"{file} is not what .* writes: Expected `(int|float)` (<|>)="):
+        read_results(tmp_path)
