@@ -1,6 +1,6 @@
 """How fast the simulator could have been: its ceiling, measured on the same machine just before the run.
 
-A bare sender sends it some tens of thousands of notifications, and the ceiling is how many it answers in a second of its own
+A sender sends it some tens of thousands of notifications, and the ceiling is how many it answers in a second of its own
 CPU time: what it can do with a core of its own, whatever else the machine has to do meanwhile.
 """
 
@@ -15,7 +15,11 @@ from simulator.devices.fates import Provider
 
 # Of each provider. Their sender takes less time than the simulator, whose CPU time is told in hundredths of a second.
 NOTIFICATIONS = {Provider.APNS: 80_000, Provider.FCM: 40_000}
-_SENDERS = {Provider.APNS: "ruler_sender", Provider.FCM: "reference_sender"}
+# The sender of each provider: module, and what to call it.
+_SENDERS = {
+    Provider.APNS: ("ruler_sender", "a bare sender"),
+    Provider.FCM: ("reference_sender", "the reference sender"),
+}
 _SEED = 0xCE111  # its ledger is forgotten before the run begins
 _CONNECTIONS = 4
 
@@ -55,7 +59,7 @@ def measure_ceiling(rig: RigProcess, shares: dict[Provider, float]) -> Ceiling:
             connections=_CONNECTIONS,
             service_account_file=running.service_account_file if provider is Provider.FCM else None,
         )
-        run = run_module(_SENDERS[provider], task, server, "the ceiling")
+        run = run_module(_SENDERS[provider][0], task, server, "the ceiling")
         cpu_s = run.cpu_s["server"]
         if cpu_s is None:
             return UNKNOWN  # no /proc on this system
@@ -63,8 +67,11 @@ def measure_ceiling(rig: RigProcess, shares: dict[Provider, float]) -> Ceiling:
     control.reset()
     if not cpu_s_each:
         return UNKNOWN
-    sent = " and ".join(f"{NOTIFICATIONS[provider]:,} of {provider.value}" for provider in shares)
+    sent = " and ".join(
+        f"{NOTIFICATIONS[provider]:,} notifications of {provider.value} by {_SENDERS[provider][1]}"
+        for provider in shares
+    )
     return Ceiling(
         round(1 / cpu_s_each, 1),
-        f"measured before the run with {sent} by a bare sender, in a second of the simulator's CPU time",
+        f"measured before the run with {sent}, in a second of the simulator's CPU time",
     )

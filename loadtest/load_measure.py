@@ -67,7 +67,8 @@ def target(endpoint: str | None, control_url: str | None, control_token: str | N
         control = None if control_url is None else ControlClient(control_url, control_token)
         yield Target(endpoint, control, {}, None)
         return
-    with RigProcess(WITHOUT_LIMITS) as rig:
+    # Ctrl-C ends the load; the simulator is asked for the ledger after that.
+    with RigProcess(WITHOUT_LIMITS, own_session=True) as rig:
         running = rig.running
         environment = {
             "APNS_KEY_FILE": running.key_file,

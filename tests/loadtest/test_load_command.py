@@ -1,8 +1,11 @@
 """`pushrig load`: Locust's count against the ledger's, and bad input."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +116,30 @@ def test_a_generator_that_falls_behind_says_so_loudly_and_marks_the_run() -> Non
     assert "BEHIND SCHEDULE" in done.stderr and report["behind"] in done.stderr
     assert report["behind_ms_max"] > 100
     assert (report["ceiling_per_s"], report["ledger"]["accepted_once"]) == (None, 60_000)
+
+
+def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ("--devices", "100000", "--rate", "2000", "--ceiling", "off", "--out", str(out), "--json")
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "pushrig", "load", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with process:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while not (out / "batches.csv").exists():
+            assert process.poll() is None and time.monotonic() < deadline_s
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        said, complaints = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 1, complaints
+    report = json.loads(said)
+    ledger = report["ledger"]
+    assert ledger["accepted_once"] == report["accepted"] < 100_000
+    assert ledger["never"] == report["unfinished"] == 100_000 - report["accepted"]
+    assert len(report["failures"]) == 1 and "devices have no final answer" in report["failures"][0]
+    assert read_results(out).run.accepted == report["accepted"]
 
 
 def test_a_profile_that_ends_says_how_many_devices_there_are() -> None:
