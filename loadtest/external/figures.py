@@ -12,11 +12,13 @@ from loadtest.replay.rows import Ending
 from simulator.devices.draws import FateShares
 
 SAID_SHOWN_MAX = 400
-"""Characters of its last line that are told of a sender that failed."""
+"""Characters of the line that is told of a sender."""
+LAST_LINES = 20
+"""Of its output, among which that line is looked for."""
 
 
 class SenderFigures(msgspec.Struct, frozen=True):
-    """One sender. `command`: as typed. `overdue`: it was ended, at its time limit. `said`: the last that it wrote."""
+    """One sender. `command`: as typed. `overdue`: it was ended, at its time limit. `said`: one of its last lines."""
 
     command: str
     devices: int
@@ -86,9 +88,10 @@ def bottleneck(
 
 
 def sender_figures(command: str, devices: int, ending: Ending) -> SenderFigures:
-    """One sender, with the last line that it wrote."""
-    lines = [line.strip() for line in ending.said.splitlines() if line.strip()]
-    said = lines[-1][:SAID_SHOWN_MAX] if lines else ""
+    """One sender, with the line that tells why it ended so: of its last ones the one that speaks of an error, or the last."""
+    lines = [line.strip() for line in ending.said.splitlines() if line.strip()][-LAST_LINES:]
+    telling = [line for line in lines if "error" in line.lower()] if ending.exit_code else []
+    said = (telling or lines or [""])[-1][:SAID_SHOWN_MAX]
     return SenderFigures(command, devices, ending.exit_code, round(ending.duration_s, 3), ending.overdue, said)
 
 

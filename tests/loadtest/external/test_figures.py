@@ -84,3 +84,16 @@ def test_many_senders_share_the_cores_with_the_simulator() -> None:
     assert bottleneck(10.0, [10.0, 10.0], 10.0, 8.0, 2) == "machine"
     assert bottleneck(10.0, [10.0, 10.0], 18.0, 2.0, 2) == "sender"
     assert bottleneck(0.0, [], 0.0, 0.0, 2) == "neither"
+
+
+@pytest.mark.parametrize(
+    ("said", "exit_code", "told"),
+    [
+        ("SyntaxError: x\n\nNode.js v20", 1, "SyntaxError: x"),
+        ("SyntaxError: x\n\nNode.js v20", 0, "Node.js v20"),
+        ("an error\n" + "line\n" * 20, 1, "line"),
+        ("one error\nError: two\n", 1, "Error: two"),
+    ],
+)
+def test_what_speaks_of_an_error_goes_before_what_was_said_after_it(said: str, exit_code: int, told: str) -> None:
+    assert sender_figures("y", 1, Ending(exit_code, 2.0, False, said)).said == told

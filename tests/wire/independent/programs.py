@@ -14,6 +14,7 @@ _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/
 
 INSTALL = {
     "nghttp": "apt install nghttp2-client",
+    "h2load": "apt install nghttp2-client",
     "nghttpd": "apt install nghttp2-server",
     "curl": "apt install curl",
     "node": "apt install nodejs",
@@ -21,7 +22,7 @@ INSTALL = {
     "Debian packages has; h2spec is never fetched from here)",
 }
 
-Program = Literal["nghttp", "nghttpd", "curl", "node", "h2spec"]
+Program = Literal["nghttp", "h2load", "nghttpd", "curl", "node", "h2spec"]
 
 
 def path_of(program: Program) -> str:
