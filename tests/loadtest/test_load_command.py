@@ -118,6 +118,27 @@ def test_a_generator_that_falls_behind_says_so_loudly_and_marks_the_run() -> Non
     assert (report["ceiling_per_s"], report["ledger"]["accepted_once"]) == (None, 60_000)
 
 
+def test_a_slow_provider_does_not_slow_the_schedule_down() -> None:
+    with RigProcess(("--fault", "latency median_ms=400", "--limits", "off")) as rig:
+        running = rig.running
+        done = load(
+            "--endpoint", running.url, "--control-url", running.control_url, "--devices", "1500", "--users", "1",
+            "--rate", "1000", "--batch-size", "10", "--json",
+            environment={
+                "APNS_KEY_FILE": running.key_file,
+                "APNS_KEY_ID": running.key_id,
+                "APNS_TEAM_ID": running.team_id,
+                "SSL_CERT_FILE": running.ca_file,
+            },
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["latency_ms"]["p50"] >= 400
+    # One batch after the other they would take a minute.
+    assert report["batches"] == 150 and report["elapsed_s"] < 20
+    assert report["scheduled"] == report["ledger"]["accepted_once"] == 1_500
+
+
 def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(tmp_path: Path) -> None:
     out = tmp_path / "run"
     arguments = ("--devices", "100000", "--rate", "2000", "--ceiling", "off", "--out", str(out), "--json")
