@@ -64,7 +64,7 @@ def report(
 
       pushrig report results --fail-if "p99_ms > 250 or lost > 0"
 
-      for n in 1 2 3 4 5; do pushrig load --out before/$n; done
+      mkdir before; for n in 1 2 3 4 5; do pushrig load --out before/$n; done
 
       pushrig report compare before after --confidence 0.99
 

@@ -61,11 +61,18 @@ def said(**changed: object) -> str:
     return Page(html_page(results(**changed))).text
 
 
+def test_a_profile_that_is_the_name_is_told_once() -> None:
+    assert "12:00 UTC; 60,000 devices" in said(name="steady:rate=1000")
+
+
 def test_a_run_without_fault_says_so() -> None:
     page = said()
     assert "Load test: steady" in page
     assert "✓ Every device is accounted for." in page
-    assert "2026-03-01 12:00 UTC; 60,000 devices of apns at https://localhost:8443, seed 7" in page
+    assert (
+        "2026-03-01 12:00 UTC; profile steady:rate=1000; 60,000 devices of apns at https://localhost:8443, seed 7"
+        in page
+    )
     assert "latency, 99 % 14 ms" in page
     assert (
         "Latencies count from the scheduled instant to the answer. Open loop: arrivals were scheduled (poisson)" in page
