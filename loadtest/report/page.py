@@ -53,8 +53,9 @@ def html_page(results: Results) -> bytes:
 
 
 def _head(run: RunRecord) -> str:
-    profile = "" if run.name == run.profile else f" profile {run.profile};"
-    about = f"{began_text(run)};{profile} {count_text(run.devices)} devices of {run.provider} at {run.endpoint}, seed {run.seed}"
+    whose = f"{count_text(run.devices)} devices of {run.provider} at {run.endpoint}, seed {run.seed}"
+    profile = [] if run.name == run.profile else [f"profile {run.profile}"]
+    about = "; ".join([began_text(run), *profile, whose])
     parts = [f"<h1>Load test: {text(run.name)}</h1>", f'<p class="soft">{text(about)}</p>']
     behind = behind_statement(run)
     if behind is not None:
