@@ -119,7 +119,7 @@ class AsyncioRun:
     async def run(self) -> None:
         """Send until nothing is left, the campaign stops, or the provider stays silent for `stall_timeout_s`.
 
-        All results are stored when this returns; errors of the source are raised.
+        All results are stored when this returns; errors of the source are raised, and so are our own.
         """
         self.loop = asyncio.get_running_loop()
         self._done = self.loop.create_future()
@@ -132,6 +132,8 @@ class AsyncioRun:
             self.exchange_after_read(now_s)
             tasks = [asyncio.create_task(self._keep_connected()) for _ in range(self.pool.connections)]
             tasks.append(asyncio.create_task(self._tick()))
+            for task in tasks:
+                task.add_done_callback(self._ended)
             try:
                 await self._done
             finally:
@@ -242,12 +244,16 @@ class AsyncioRun:
     def _exchanged(self, result: Callable[[], Exchange], exception: Callable[[], BaseException | None]) -> None:
         error = exception()
         if error is not None:
-            self._run.exchange_failed()
-            if not self._done.done():
-                self._done.set_exception(error)
+            self._failed(error)
             return
+        try:
+            self._take(result())
+        except Exception as defect:
+            self._failed(defect)
+
+    def _take(self, exchange: Exchange) -> None:
         now_s = self.now()
-        self._run.exchanged(result(), now_s)
+        self._run.exchanged(exchange, now_s)
         self._tell_of_work()
         self._ask_for_credential(now_s)
         for protocol in list(self.protocols):
@@ -257,6 +263,18 @@ class AsyncioRun:
                 self._done.set_result(None)
             return
         self.exchange_after_read(now_s)
+
+    # The end by an error.
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Without the tick nothing would end the run, not even a wish to interrupt it.
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            self._failed(defect)
+
+    def _failed(self, error: BaseException) -> None:
+        self._run.exchange_failed()
+        if not self._done.done():
+            self._done.set_exception(error)
 
 
 def new_store_thread() -> ThreadPoolExecutor:

@@ -139,7 +139,10 @@ def send(
         int, typer.Option("--connections", help="HTTP/2 connections to each provider, 1 to 64.")
     ] = 4,
     rate: Annotated[
-        float, typer.Option("--rate", min=0, help="Notifications per second at most, over all providers; 0: no limit.")
+        float,
+        typer.Option(
+            "--rate", min=0, max=1e9, help="Notifications per second at most, over all providers; 0: no limit."
+        ),
     ] = 0.0,
     attempts: Annotated[
         int, typer.Option("--attempts", min=1, max=100, help="Tries for one notification in one run.")

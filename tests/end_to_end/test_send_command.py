@@ -195,6 +195,8 @@ SPOILED = [
     ("--connections", "0", "1 to 64"),
     ("--connections", "many", "--connections"),
     ("--rate", "-1", "--rate"),
+    ("--rate", "inf", "--rate"),
+    ("--rate", "nan", "--rate"),
     ("--attempts", "0", "--attempts"),
     ("--retry-base-s", "0", "--retry-base-s"),
     ("--answer-timeout-s", "0", "--answer-timeout-s"),
