@@ -16,7 +16,8 @@ GRACE_S = 3.0
 """Between asking a sender to end and ending it."""
 
 OUTPUT_END_S = 2.0
-"""So long its output is read on when it has ended, in case somebody else holds the other end open."""
+"""So long its output is read on when it has ended, in case somebody else holds the other end open: a process that it left
+behind in a session of that one's own."""
 
 SAID_BYTES_MAX = 65_536
 """Kept of its output from either end; what is between is counted."""
@@ -77,9 +78,17 @@ async def run_sender(
     async with ConnectProxy(rig_port) as proxy:
         environment = redirected_environment(own, variables, Redirection(rig_port, proxy.url))
         began_s = time.monotonic()
-        process = await _start(command, environment)
+        # A pipe of our own: asyncio's hold up `wait` until whatever the sender left running has closed them too.
+        output, other_end = os.pipe()
+        try:
+            process = await _start(command, environment, other_end)
+        except BaseException:
+            os.close(output)
+            raise
+        finally:
+            os.close(other_end)
         said = Said()
-        reading = asyncio.create_task(_read(process, said, show=show))
+        reading = asyncio.create_task(_read(output, said, show=show))
         overdue = False
         try:
             with _ending_cancels():
@@ -96,17 +105,18 @@ async def run_sender(
         duration_s = time.monotonic() - began_s
         await asyncio.wait((reading,), timeout=OUTPUT_END_S)
         reading.cancel()
+        await asyncio.wait((reading,))
         return Ending(status if status >= 0 else EXIT_SIGNALLED - status, duration_s, overdue, said.text)
 
 
-async def _start(command: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start(command: Sequence[str], environment: Mapping[str, str], output: int) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(
             *command,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
     except FileNotFoundError:
@@ -116,13 +126,20 @@ async def _start(command: Sequence[str], environment: Mapping[str, str]) -> asyn
         raise CannotRunError(f"{command[0]}: cannot be run ({why})", 126) from None
 
 
-async def _read(process: asyncio.subprocess.Process, said: Said, *, show: bool) -> None:
-    assert process.stdout is not None
-    while chunk := await process.stdout.read(CHUNK_BYTES):
-        said.add(chunk)
-        if show:
-            with contextlib.suppress(OSError):
-                os.write(2, chunk)
+async def _read(output: int, said: Said, *, show: bool) -> None:
+    """Until its end. Closes it."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb", buffering=0)
+    )
+    try:
+        while chunk := await reader.read(CHUNK_BYTES):
+            said.add(chunk)
+            if show:
+                with contextlib.suppress(OSError):
+                    os.write(2, chunk)
+    finally:
+        transport.close()
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

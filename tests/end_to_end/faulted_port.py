@@ -19,6 +19,8 @@ from wire.client import ClientConnection
 from wire.events import Event, GoawayReceived, SettingsReceived, StreamReset
 from wire.request import Response
 
+TURNS_MAX = 1_000_000  # of the event loop
+
 START_S = 1_000.0
 TOKEN_PATH = b"/3/device/" + b"ab" * 32
 PAYLOAD = b'{"aps":{"alert":"Hello"}}'
@@ -105,7 +107,9 @@ class Seen:
 
     def settings(self, code: int) -> list[int]:
         """The values of one setting, in the order of coming."""
-        return [each.changed[code] for each in self.events if isinstance(each, SettingsReceived) and code in each.changed]
+        return [
+            each.changed[code] for each in self.events if isinstance(each, SettingsReceived) and code in each.changed
+        ]
 
     @property
     def limits(self) -> list[int]:
@@ -168,8 +172,11 @@ class Port:
                 for each in self.plane.open
                 if each._transport is not None and each._transport.get_extra_info("peername") == address
             ]
-        while mine in self.plane.open:
+        for _ in range(TURNS_MAX):
+            if mine not in self.plane.open:
+                return
             await asyncio.sleep(0)
+        raise AssertionError(f"the connection is still there after {TURNS_MAX:,} turns of the event loop")
 
     def pass_time(self, for_s: float) -> None:
         """Move the clock, and have everything done that is due."""
