@@ -119,9 +119,10 @@ class _Watched:
 def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> SendersReport:
     """Run the senders. `progress`: told how many notifications were answered.
 
-    Raises LoadTestError when simulator, control plane or files fail, CannotRunError, KeyboardInterrupt at a signal too.
+    Raises LoadTestError or OSError when simulator, control plane or files fail, CannotRunError, KeyboardInterrupt at a signal
+    too.
     """
-    with TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
+    with _signals_interrupt(), TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         with RigProcess(WITHOUT_LIMITS, state_dir=work / "simulator", own_session=True) as rig:
             senders = _senders(plan, rig.running, work)
@@ -149,10 +150,7 @@ def _measured(
 ) -> SendersReport:
     watched = _Watched(view, sampled=not plan.observe)
     simulator_before, senders_cpu_before_s = rig.figures, _children_cpu_s()
-    with (
-        _signals_interrupt(),
-        SenderGroup(senders, os.environ, rig.running.port, plan.time_limit_s, show=plan.show) as group,
-    ):
+    with SenderGroup(senders, os.environ, rig.running.port, plan.time_limit_s, show=plan.show) as group:
         counted = watched.watch(group, progress)
     endings = group.endings()
     senders_cpu_s, simulator = _children_cpu_s() - senders_cpu_before_s, rig.figures
@@ -280,7 +278,7 @@ def _difference(before: ProcessFigures, after: ProcessFigures) -> float | None:
 
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Signals that would end us interrupt the block instead, so that the senders end too."""
+    """Signals that would end us interrupt the block instead, so that the senders end too, and no files stay."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -73,7 +73,7 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
     try:
         with progress_bar("Sending", devices, shown=not asked.as_json and not asked.show) as advance:
             report = measure(plan, advance)
-    except LoadTestError as error:
+    except (LoadTestError, OSError) as error:
         typer.echo(f"pushrig load: {error}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None
     except CannotRunError as error:

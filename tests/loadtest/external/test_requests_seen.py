@@ -53,14 +53,26 @@ def test_requests_told_of_out_of_order_make_no_gap_below_nothing() -> None:
 
 def test_an_answer_takes_from_the_beginning_of_its_request() -> None:
     requests = seen(
-        opened(1), request(1, 1, 1.0), request(1, 3, 1.0), answer(1, 3, 1.001), answer(1, 1, 1.002), answer(1, 9, 2.0)
+        opened(1),
+        request(1, 1, 1.0),
+        request(1, 3, 1.0),
+        answer(1, 3, 1.001),
+        answer(1, 1, 1.002),
+        answer(1, 9, 2.0),
+        answer(1, 1, 2.0),
     )
     assert requests.answer_us == {1_000: 1, 2_000: 1}
 
 
 def test_a_reset_stream_has_no_answer() -> None:
     requests = seen(
-        opened(1), request(1, 1, 1.0), Reset(at_s=2, connection=1, by="client", stream=1, code=8), answer(1, 1, 3.0)
+        opened(1),
+        request(1, 1, 1.0),
+        Reset(at_s=2, connection=1, by="client", stream=1, code=8),
+        answer(1, 1, 3.0),
+        request(1, 3, 1.0),
+        Reset(at_s=2, connection=1, by="simulator", stream=3, code=8),
+        answer(1, 3, 3.0),
     )
     assert (requests.answer_us, requests.connections().resets_by_client) == ({}, 1)
 
@@ -75,6 +87,10 @@ def test_connections_are_counted_by_what_they_spoke_and_how_they_ended() -> None
     assert figures.ended == {"client: end": 1, "simulator: end": 1}
     assert (figures.unanswered, figures.handshakes_failed) == (1, 1)
     assert figures.requests == {"min": 0, "p50": 1, "max": 2}  # the third is open still
+
+
+def test_the_most_open_at_once_stays_when_they_are_closed() -> None:
+    assert seen(opened(1), opened(2), closed(1), closed(2), opened(3)).connections().most_open == 2
 
 
 def test_nothing_of_a_connection_is_kept_when_it_is_closed() -> None:
@@ -94,5 +110,5 @@ def test_percentiles_are_milliseconds() -> None:
 
 def test_the_journal_has_gaps_too() -> None:
     gap_us: dict[int, int] = {}
-    add_gaps(gap_us, [Noted(1, 100, 1), Noted(2, 101, 2), Noted(3, 103, 1), Noted(4, 101, 2)])
-    assert gap_us == {3_000 >> 1 << 1: 1, 0: 1}
+    add_gaps(gap_us, [Noted(1, 100, 1), Noted(2, 101, 2), Noted(3, 103, 1), Noted(4, 101, 2), Noted(5, 104, 1)])
+    assert gap_us == {3_000 >> 1 << 1: 1, 0: 1, 1_000: 1}
