@@ -158,7 +158,10 @@ def _names(which: str) -> list[str]:
         return []
     if Path(which).is_file():
         return [which]
-    return [name for name in which.split(",") if name]
+    names = [name for name in which.split(",") if name]
+    if not names:
+        raise typer.BadParameter("which scenario? `pushrig scenarios` lists them", param_hint="NAME")
+    return names
 
 
 def _providers(scenario: "Scenario", choice: ProviderChoice) -> list[str]:

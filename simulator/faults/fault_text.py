@@ -69,6 +69,8 @@ def _as_text(value: object) -> str:
 
 def _planned(name: str, options: Mapping[str, object], *, from_text: bool) -> Planned:
     form = FAULTS.get(name)
+    if not name:
+        raise ValueError(f"the name of a fault is missing; there are: {', '.join(FAULTS)}")
     if form is None:
         close = difflib.get_close_matches(name, FAULTS, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(FAULTS)}"

@@ -57,6 +57,14 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def __post_init__(self) -> None:
         if self.fate is not None:
             Fate.of_name(self.fate)
+        if self.path is not None and not self.path.startswith("/"):
+            raise ValueError(f"path={self.path} meets nothing: paths begin with /, as in path=/3/device/")
+        for what in ("connection", "request", "answer"):
+            first, last = getattr(self, f"from_{what}"), getattr(self, f"to_{what}")
+            if last is not None and last < first:
+                raise ValueError(f"to_{what}={last} comes before from_{what}={first}, so that nothing is met")
+        if self.until_s is not None and self.until_s <= self.from_s:
+            raise ValueError(f"until_s={self.until_s:g} is not after from_s={self.from_s:g}, so that nothing is met")
 
 
 class Matcher:

@@ -16,6 +16,7 @@ from simulator.devices.draws import parse_fates
 from simulator.devices.fates import Fate, Provider
 from simulator.errors import ConfigurationError, SettingsError
 from simulator.faults.engine import Planned
+from simulator.faults.fault import RequestFault
 from simulator.faults.fault_text import read_fault
 from simulator.faults.scenario import PHASES_MAX, Expectations, Phase, Population, Scenario
 from simulator.faults.toml_lines import Path, toml_lines
@@ -87,7 +88,7 @@ def find_scenario(name_or_file: str) -> ReadScenario:
     names = shipped_names()
     if name_or_file not in names:
         close = difflib.get_close_matches(name_or_file, names, n=1)
-        remedy = f"did you mean {close[0]}?" if close else "`pushrig scenarios` lists them"
+        remedy = f"did you mean {close[0]}?" if close else "`pushrig scenarios` lists them."
         what = f"no scenario is called so; {remedy} A file needs a name that ends in {SUFFIX}"
         raise ScenarioError(name_or_file[:80], (Problem(None, what),))
     return read_scenario(_SHIPPED.joinpath(name_or_file + SUFFIX).read_text(encoding="utf-8"), name_or_file + SUFFIX)
@@ -283,6 +284,8 @@ class _Reader:
         placed = []
         for place, fault in enumerate(written):
             provider = fault.match.provider
+            if provider is None and isinstance(fault.fault, RequestFault) and fault.fault.provider is not None:
+                provider = fault.fault.provider.value
             if provider is not None and provider not in scenario.providers:
                 what = f"this is for {provider} alone, which is not among the providers of the scenario"
                 self._wrong(("phase", number, "faults", place), what)

@@ -70,7 +70,7 @@ def test_values_with_spaces_stand_in_quotes() -> None:
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("", "no fault is called ; there are: reason"),
+        ("", "the name of a fault is missing; there are: reason"),
         ("latancy median_ms=1", "did you mean latency"),
         ("latency", "median_ms is missing"),
         ("latency median_ms", "'?median_ms'? is no option; write NAME option=value"),
@@ -85,6 +85,12 @@ def test_values_with_spaces_stand_in_quotes() -> None:
         ("latency median_ms=1 'x", "No closing quotation"),
         ("reason reason=Shutdown provider=fcm", "this is apns's"),
         ("reset-stream code=4294967296", "code=4294967296"),
+        ("latency median_ms=1 path=3/device", "path=3/device meets nothing: paths begin with /"),
+        ("latency median_ms=1 from_request=3 to_request=2", "to_request=2 comes before from_request=3"),
+        ("latency median_ms=1 from_connection=3 to_connection=2", "to_connection=2 comes before"),
+        ("latency median_ms=1 from_answer=2 to_answer=1", "to_answer=1 comes before"),
+        ("latency median_ms=1 from_s=2 until_s=2", "until_s=2 is not after from_s=2"),
+        ("latency median_ms=1 until_s=0", "until_s=0 is not after from_s=0"),
         ("refuse-connections share_of_tokens=0.5", "share_of_tokens"),
         ("x" * (TEXT_CHARACTERS_MAX + 1), "write a shorter one"),
     ],

@@ -31,7 +31,7 @@ def added(fault: Fault, match: Match, *, connections: int = 0, arrivals: int = 0
         (Match(to_connection=2), [11, 12]),
         (Match(from_connection=2, every_connection=2), [12, 14]),
         (Match(times_max=3), [11, 12, 13]),
-        (Match(until_s=0.0), []),
+        (Match(from_s=0.5), []),
         (Match(provider="fcm"), []),
     ],
 )

@@ -110,7 +110,6 @@ def test_faults_draw_by_the_scenarios_seed_and_their_place_unless_they_name_one(
         ("seed = 7", "sed = 7", "there is no 'sed' here; did you mean seed?"),
         ('providers = ["apns", "fcm"]', "providers = []", "providers: expected array of length >= 1"),
         ('providers = ["apns", "fcm"]', 'providers = ["apns", "gcm"]', "providers: invalid enum value 'gcm'"),
-        ('providers = ["apns", "fcm"]', 'providers = ["fcm", "fcm"]', "a provider is named twice"),
         ("runs = 2", "runs = 0", "runs: expected int >= 1"),
         ("time_limit_s = 5", "time_limit_s = 0.5", "time_limit_s: expected float >= 1.0"),
         ("devices = 10", "devices = 0", "devices: expected int >= 1"),
@@ -195,6 +194,11 @@ def test_what_is_no_table_is_told(table: str, what: str) -> None:
     assert what in problems(top)[0][1]
 
 
+def test_a_provider_that_is_named_twice_is_told() -> None:
+    told = problems(spoiled('providers = ["apns", "fcm"]', 'providers = ["apns", "apns"]'))
+    assert (line_of("providers"), "a provider is named twice") in told
+
+
 def test_fates_and_faults_of_a_provider_that_takes_no_part_are_told() -> None:
     text = spoiled('providers = ["apns", "fcm"]', 'providers = ["apns"]').replace(
         "outage seed=3", "outage provider=fcm"
@@ -205,6 +209,8 @@ def test_fates_and_faults_of_a_provider_that_takes_no_part_are_told() -> None:
         "only registrations of FCM sit on another token; add fcm to the providers",
         "this is for fcm alone, which is not among the providers of the scenario",
     ]
+    of_fcm = text.replace("outage provider=fcm", "reason reason=UNREGISTERED")  # it says so without `provider`
+    assert [what for _, what in problems(of_fcm)] == told
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,36 @@ def test_a_sender_that_never_ends_is_ended_with_all_that_it_started(quiet: Path,
     assert not _alive(int((tmp_path / "child").read_text()))
 
 
+@pytest.mark.parametrize("own_session", [False, True])
+def test_a_sender_that_ends_has_ended_whatever_it_leaves_running(
+    quiet: Path, tmp_path: Path, own_session: bool
+) -> None:
+    """What it leaves behind holds its output open, and in a session of its own is out of reach."""
+    told = tmp_path / "child"
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], "
+        f"start_new_session={own_session})\n"
+        f"open({str(told)!r}, 'w').write(str(child.pid))\n"
+        "print('said', flush=True)"
+    )
+    began_s = time.monotonic()
+    done = replay(quiet, "--json", *python(code))
+    child = int(told.read_text())
+    try:
+        assert time.monotonic() - began_s < 25
+        assert "Traceback" not in done.stderr
+        (report,) = json.loads(done.stdout)["scenarios"]
+        (run,) = report["runs"]
+        assert (run["exit_code"], run["said"]) == (0, ["said"])
+        assert run["duration_s"] < 20
+        assert [row["grade"] for row in report["rows"] if row["expectation"] == "time_limit_s"] == ["held"]
+        assert _alive(child) is own_session
+    finally:
+        if own_session:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_who_ends_the_replay_ends_the_sender(quiet: Path, tmp_path: Path) -> None:
     told = tmp_path / "pid"
     code = f"import os, time, pathlib; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(300)"
@@ -172,12 +202,13 @@ def test_what_a_sender_prints_is_shown_as_text(quiet: Path) -> None:
             2,
             "none of these scenarios is played with fcm",
         ),
+        ((",", "--", "true"), 2, "which scenario?"),
         (("retry-storm",), 2, "which sender?"),
         (("retry-storm", "--html", "/nowhere/card.html", "--", "true"), 2, "the directory /nowhere does not exist"),
         (("reregistered-after-410", "--", "/no/such/sender"), 127, "/no/such/sender: no such program"),
         (("reregistered-after-410", "--", "/"), 126, "/: cannot be run"),
     ],
-    ids=["scenario", "provider", "command", "html", "program", "directory"],
+    ids=["scenario", "provider", "none", "command", "html", "program", "directory"],
 )
 def test_what_cannot_be_played_is_said(arguments: tuple[str, ...], exit_code: int, says: str) -> None:
     done = replay(*arguments)
