@@ -1,16 +1,14 @@
 """The command `pushrig load`: Locust over a synthetic population, checked against the simulator's ledger."""
 
 import math
-import socket
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from loadtest.errors import LoadSettingsError, LoadTestError
+from loadtest.errors import LoadTestError
 from loadtest.external.sender_options import (
     TIME_LIMIT_S_DEFAULT,
     SendersAsked,
@@ -18,38 +16,34 @@ from loadtest.external.sender_options import (
     refuse_mixed_options,
 )
 from loadtest.load_measure import Measured, Target, measure, target
+from loadtest.load_options import (
+    EXIT_CANNOT_START,
+    MEASURE,
+    Arrivals,
+    ProviderName,
+    ceiling_of,
+    check_contents,
+    check_endpoint,
+    checked_population,
+    draw,
+    in_range,
+    make_directory,
+    schedule_of,
+    shares_of,
+    write_out,
+)
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
-from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
-from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, profile_of
+from loadtest.load_population import PROVIDERS, LoadPopulation
+from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of
 from loadtest.profile_text import MAX, asks_for_ceiling
-from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
 from sender.errors import SenderConfigurationError
-from sender.pool import CONNECTIONS_MAX, Endpoint
-from simulator.devices.draws import COUNT_MAX, Devices
-from simulator.devices.fates import Provider
+from sender.pool import CONNECTIONS_MAX
+from simulator.devices.draws import COUNT_MAX
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_BAD_INPUT = 2
-EXIT_CANNOT_START = 3
 USERS_MAX = 1_000
-REACH_TIMEOUT_S = 5.0
-MEASURE, OFF = "measure", "off"
-
-
-class ProviderName(StrEnum):
-    """Whose devices a load test sends to."""
-
-    APNS = "apns"
-    FCM = "fcm"
-    BOTH = "both"
-
-
-class Arrivals(StrEnum):
-    """How the batches of a profile are scheduled."""
-
-    CONSTANT = "constant"
-    POISSON = "poisson"
 
 
 def load(
@@ -256,18 +250,18 @@ def load(
     from loadtest.report.condition_options import conditions_of, said_of
 
     conditions = conditions_of(fail_if or [])
-    known_ceiling = _ceiling(ceiling)
+    known_ceiling = ceiling_of(ceiling)
     if not 0 <= rate < math.inf:
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
     if devices is not None:
-        _in_range("--devices", devices, 1, COUNT_MAX)
+        in_range("--devices", devices, 1, COUNT_MAX)
     measured_later = endpoint is None and known_ceiling is None and asks_for_ceiling(profile) and not plot
     # A ceiling that is not measured yet changes rates, and not whether the text can be read.
-    scheduled, count = _schedule(profile, rate, 1e6 if measured_later else known_ceiling, devices)
+    scheduled, count = schedule_of(profile, rate, 1e6 if measured_later else known_ceiling, devices)
     if plot:
-        _plot(scheduled, count)
+        draw(scheduled, count)
         return
-    _in_range("--start-index", start_index, 0, COUNT_MAX - count)
+    in_range("--start-index", start_index, 0, COUNT_MAX - count)
     wanted = LoadPopulation(
         provider=provider.value,
         seed=seed,
@@ -278,32 +272,34 @@ def load(
         ios_share=ios,
     )
     if sender:
-        shares = _shares(provider, fcm_share)
-        asked = SendersAsked(sender, shares, known_ceiling, copies, time_limit_s, observe, show_output, as_json)
-        load_with_senders(asked, provider.value, _population(wanted), start_index)
+        shares = shares_of(provider, fcm_share)
+        asked = SendersAsked(
+            sender, conditions, shares, known_ceiling, copies, time_limit_s, observe, show_output, as_json
+        )
+        load_with_senders(asked, provider.value, checked_population(wanted), start_index)
         return
-    _population(wanted)
-    _in_range("--users", users, 1, USERS_MAX)
+    checked_population(wanted)
+    in_range("--users", users, 1, USERS_MAX)
     if batch_size is not None:
-        _in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
-    _in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
-    _check_contents(payload, message)
+        in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
+    in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
+    check_contents(payload, message)
     for option, path in (("--html", html), ("--csv", None if csv is None else Path(csv)), ("--out", out)):
         if path is not None and not path.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no directory {path.absolute().parent}", param_hint=option)
     if out is not None:
-        _make_directory(out)
+        make_directory(out)
         html, csv = html or out / "locust.html", csv or str(out / "locust")
     if endpoint is not None:
-        _check_endpoint(endpoint)
+        check_endpoint(endpoint)
     elif topic != topic.strip():
         raise typer.BadParameter("must not begin or end with a blank", param_hint="--topic")
 
     def run(target: Target) -> Measured:
-        found = target.ceiling(known_ceiling, _shares(provider, fcm_share))
-        scheduled, count = _schedule(profile, rate, found.per_s, devices)
+        found = target.ceiling(known_ceiling, shares_of(provider, fcm_share))
+        scheduled, count = schedule_of(profile, rate, found.per_s, devices)
         size = batch_size or batch_size_of(scheduled, count)
-        population = _population(replace(wanted, count=start_index + count))
+        population = checked_population(replace(wanted, count=start_index + count))
         plan = LoadPlan(
             provider=provider.value,
             endpoint=target.endpoint,
@@ -348,7 +344,7 @@ def load(
         raise typer.Exit(EXIT_CANNOT_START) from None
     report = measured.report
     if out is not None:
-        _write(out, measured)
+        write_out(out, measured)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
@@ -362,106 +358,3 @@ def load(
         typer.echo(f"pushrig load: {failure}", err=True)
     if report.failures or failed:
         raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
-
-
-def _schedule(text: str, rate: float, ceiling_per_s: float | None, devices: int | None) -> tuple[Profile | None, int]:
-    """The profile, and how many devices it is for. Exits for one that cannot be used."""
-    try:
-        # How many a profile that ends schedules is asked before it is held against a number of devices.
-        unbounded = profile_of(text, rate, ceiling_per_s, 0)
-        count = devices or DEVICES_DEFAULT
-        if devices is None and unbounded is not None and unbounded.duration_s < math.inf:
-            count = max(1, min(COUNT_MAX, int(capacity(unbounded) + COUNT_TOLERANCE)))
-        return profile_of(text, rate, ceiling_per_s, count), count
-    except LoadSettingsError as error:
-        option = "--rate" if error.option == "--notifications-rate" else "--profile"
-        raise typer.BadParameter(error.problem.replace("--load-profile", "--profile"), param_hint=option) from None
-
-
-def _plot(profile: Profile | None, devices: int) -> None:
-    from loadtest.profile_plot import plot
-
-    if profile is None:
-        raise typer.BadParameter("max has no rate of its own that could be drawn", param_hint="--plot")
-    typer.echo(plot(profile, devices))
-
-
-def _ceiling(text: str) -> float | None:
-    """What `Target.ceiling` takes."""
-    if text == MEASURE:
-        return None
-    if text == OFF:
-        return 0.0
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise typer.BadParameter(f"must be measure, off, or a number above 0, not {text!r}", param_hint="--ceiling")
-    return value
-
-
-def _shares(provider: ProviderName, fcm_share: float) -> dict[Provider, float]:
-    """What part of the notifications each provider gets."""
-    if provider is not ProviderName.BOTH:
-        return {Provider(provider.value): 1.0}
-    return {each: share for each, share in ((Provider.APNS, 1 - fcm_share), (Provider.FCM, fcm_share)) if share}
-
-
-def _make_directory(out: Path) -> None:
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot make the directory {out}: {error.strerror}", param_hint="--out") from None
-
-
-def _write(out: Path, measured: Measured) -> None:
-    from loadtest.report.page import html_page
-    from loadtest.report.results_directory import write_results
-
-    try:
-        write_results(out, measured.results)
-        (out / "report.html").write_bytes(html_page(measured.results))
-    except OSError as error:
-        typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
-        raise typer.Exit(EXIT_CANNOT_START) from None
-
-
-def _in_range(option: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise typer.BadParameter(f"must be from {low} to {high}, not {value}", param_hint=option)
-
-
-def _population(options: LoadPopulation) -> Devices:
-    try:
-        return population_of(options)
-    except LoadSettingsError as error:
-        raise typer.BadParameter(error.problem, param_hint=error.option) from None
-
-
-def _check_contents(payload: Path | None, message: Path | None) -> None:
-    from sender.fcm.message_template import compile as compile_message
-    from sender.template import compile as compile_template
-
-    for option, file, read in (("--payload", payload, compile_template), ("--message", message, compile_message)):
-        if file is None:
-            continue
-        try:
-            read(file.read_bytes())
-        except OSError as error:
-            raise typer.BadParameter(f"cannot read {file}: {error.strerror}", param_hint=option) from None
-        except SenderConfigurationError as error:
-            raise typer.BadParameter(f"{file}: {error}", param_hint=option) from None
-
-
-def _check_endpoint(url: str) -> None:
-    """A typing error shall not cost the minute that Locust tries for. Exits when nothing listens there."""
-    try:
-        endpoint = Endpoint.parse(url)
-    except SenderConfigurationError as error:
-        raise typer.BadParameter(str(error), param_hint="--endpoint") from None
-    try:
-        socket.create_connection((endpoint.host, endpoint.port), REACH_TIMEOUT_S).close()
-    except (OSError, UnicodeError) as error:
-        typer.echo(f"pushrig load: --endpoint {url} cannot be reached: {error}", err=True)
-        raise typer.Exit(EXIT_CANNOT_START) from None

@@ -1,0 +1,146 @@
+"""The options of `pushrig load`, checked: each that cannot be used ends the command with its name and what would do."""
+
+import math
+import socket
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from loadtest.errors import LoadSettingsError
+from loadtest.load_measure import Measured
+from loadtest.load_population import LoadPopulation, population_of
+from loadtest.load_settings import DEVICES_DEFAULT, profile_of
+from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
+from sender.errors import SenderConfigurationError
+from sender.pool import Endpoint
+from simulator.devices.draws import COUNT_MAX, Devices
+from simulator.devices.fates import Provider
+
+EXIT_CANNOT_START = 3
+REACH_TIMEOUT_S = 5.0
+MEASURE, OFF = "measure", "off"
+
+
+class ProviderName(StrEnum):
+    """Whose devices a load test sends to."""
+
+    APNS = "apns"
+    FCM = "fcm"
+    BOTH = "both"
+
+
+class Arrivals(StrEnum):
+    """How the batches of a profile are scheduled."""
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+def schedule_of(text: str, rate: float, ceiling_per_s: float | None, devices: int | None) -> tuple[Profile | None, int]:
+    """The profile, and how many devices it is for. Exits for one that cannot be used."""
+    try:
+        # How many a profile that ends schedules is asked before it is held against a number of devices.
+        unbounded = profile_of(text, rate, ceiling_per_s, 0)
+        count = devices or DEVICES_DEFAULT
+        if devices is None and unbounded is not None and unbounded.duration_s < math.inf:
+            count = max(1, min(COUNT_MAX, int(capacity(unbounded) + COUNT_TOLERANCE)))
+        return profile_of(text, rate, ceiling_per_s, count), count
+    except LoadSettingsError as error:
+        option = "--rate" if error.option == "--notifications-rate" else "--profile"
+        raise typer.BadParameter(error.problem.replace("--load-profile", "--profile"), param_hint=option) from None
+
+
+def draw(profile: Profile | None, devices: int) -> None:
+    """Print the profile as a drawing. Exits for the closed loop."""
+    from loadtest.profile_plot import plot
+
+    if profile is None:
+        raise typer.BadParameter("max has no rate of its own that could be drawn", param_hint="--plot")
+    typer.echo(plot(profile, devices))
+
+
+def ceiling_of(text: str) -> float | None:
+    """What `Target.ceiling` takes."""
+    if text == MEASURE:
+        return None
+    if text == OFF:
+        return 0.0
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise typer.BadParameter(f"must be measure, off, or a number above 0, not {text!r}", param_hint="--ceiling")
+    return value
+
+
+def shares_of(provider: ProviderName, fcm_share: float) -> dict[Provider, float]:
+    """What part of the notifications each provider gets."""
+    if provider is not ProviderName.BOTH:
+        return {Provider(provider.value): 1.0}
+    return {each: share for each, share in ((Provider.APNS, 1 - fcm_share), (Provider.FCM, fcm_share)) if share}
+
+
+def make_directory(out: Path) -> None:
+    """Make the directory of the results, unless it is there. Exits when it cannot be made."""
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot make the directory {out}: {error.strerror}", param_hint="--out") from None
+
+
+def write_out(out: Path, measured: Measured) -> None:
+    """Write the results, and the page that shows them. Exits when they cannot be written."""
+    from loadtest.report.page import html_page
+    from loadtest.report.results_directory import write_results
+
+    try:
+        write_results(out, measured.results)
+        (out / "report.html").write_bytes(html_page(measured.results))
+    except OSError as error:
+        typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_CANNOT_START) from None
+
+
+def in_range(option: str, value: int, low: int, high: int) -> None:
+    """Exits for a value outside, both ends included."""
+    if not low <= value <= high:
+        raise typer.BadParameter(f"must be from {low} to {high}, not {value}", param_hint=option)
+
+
+def checked_population(options: LoadPopulation) -> Devices:
+    """The population of the options. Exits for the first that cannot be used."""
+    try:
+        return population_of(options)
+    except LoadSettingsError as error:
+        raise typer.BadParameter(error.problem, param_hint=error.option) from None
+
+
+def check_contents(payload: Path | None, message: Path | None) -> None:
+    """Exits for a file that cannot be read, or is none."""
+    from sender.fcm.message_template import compile as compile_message
+    from sender.template import compile as compile_template
+
+    for option, file, read in (("--payload", payload, compile_template), ("--message", message, compile_message)):
+        if file is None:
+            continue
+        try:
+            read(file.read_bytes())
+        except OSError as error:
+            raise typer.BadParameter(f"cannot read {file}: {error.strerror}", param_hint=option) from None
+        except SenderConfigurationError as error:
+            raise typer.BadParameter(f"{file}: {error}", param_hint=option) from None
+
+
+def check_endpoint(url: str) -> None:
+    """A typing error shall not cost the minute that Locust tries for. Exits when nothing listens there."""
+    try:
+        endpoint = Endpoint.parse(url)
+    except SenderConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="--endpoint") from None
+    try:
+        socket.create_connection((endpoint.host, endpoint.port), REACH_TIMEOUT_S).close()
+    except (OSError, UnicodeError) as error:
+        typer.echo(f"pushrig load: --endpoint {url} cannot be reached: {error}", err=True)
+        raise typer.Exit(EXIT_CANNOT_START) from None
