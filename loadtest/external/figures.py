@@ -31,10 +31,13 @@ class SenderFigures(msgspec.Struct, frozen=True):
 class SendersReport(msgspec.Struct, frozen=True, kw_only=True):
     """What external senders did, by what the simulator saw.
 
-    `notifications`: judged, so repeats too. `rejected`: by reason. `elapsed_s`, `rate_per_s`: from the first notification to
-    the last; `busiest_per_s`: the busiest second. `gap_ms`: `p50`, `p90`, `p99`, `p999`, `max` from one request to the next on
-    the same connection. `answer_ms`: from the beginning of a request to its whole answer, in the simulator. `seen`: what those
-    are taken from: `every request`, `part of the requests` when there were too many, or `samples, in whole milliseconds`.
+    `notifications`: judged, so repeats too; `repeats`: of those, beyond one for each device. `unanswered`: devices that never
+    got an answer, as far as the ledger can know them. `rejected`: by reason. `elapsed_s`, `rate_per_s`: from the first
+    notification to the last; `busiest_per_s`: the busiest second.
+
+    `gap_ms`: `p50`, `p90`, `p99`, `p999`, `max` from one request to the next on the same connection. `answer_ms`: from the
+    beginning of a request to its whole answer, in the simulator. `seen`: what those are taken from: `every request`,
+    `part of the requests` when there were too many, or `samples, in whole milliseconds`.
 
     `connections_opened`: since the start. `connections`: more of them, None where requests were not observed.
     `cpu_s`: `senders`, all together from their start on, and `simulator`. `bottleneck`: `simulator`, `sender`, `machine` (all
@@ -50,6 +53,8 @@ class SendersReport(msgspec.Struct, frozen=True, kw_only=True):
     senders: list[SenderFigures]
     ledger: LedgerFigures
     notifications: int
+    repeats: int
+    unanswered: int
     accepted: int
     rejected: dict[str, int]
     elapsed_s: float

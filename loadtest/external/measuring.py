@@ -156,7 +156,7 @@ def _measured(
     senders_cpu_s, simulator = _children_cpu_s() - senders_cpu_before_s, rig.figures
     elapsed_s = watched.elapsed_s()
     rate_per_s = counted.notifications / elapsed_s if elapsed_s else 0.0
-    ledger = _ledger(view, plan.population.seed)
+    ledger, outside = _ledger(view, plan.population.seed), outside_ledger(plan.population, plan.start_index)
     seen, requests = "samples, in whole milliseconds", None
     if plan.observe:
         requests = _observed(view)
@@ -174,6 +174,8 @@ def _measured(
         senders=figures,
         ledger=ledger,
         notifications=counted.notifications,
+        repeats=max(0, counted.notifications - ledger.answered - outside),
+        unanswered=max(0, ledger.never - outside),
         accepted=counted.accepted,
         rejected=dict(sorted(counted.rejected_by_reason.items(), key=lambda item: -item[1])),
         elapsed_s=round(elapsed_s, 3),
@@ -201,7 +203,7 @@ def _measured(
             ledger,
             counted,
             plan.population.fates,
-            outside_ledger(plan.population, plan.start_index),
+            outside,
             plan.time_limit_s,
         ),
     )

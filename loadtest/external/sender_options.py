@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from loadtest.external.command_text import CommandTextError, names_in, words_of
+from loadtest.report.condition import Condition
 from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
@@ -17,16 +18,21 @@ TIME_LIMIT_S_DEFAULT = 600.0
 TIME_LIMIT_S_MAX = 86_400.0
 _OF_SENDERS = frozenset(("sender", "copies", "time_limit_s", "observe", "show_output"))
 _OF_BOTH = frozenset(
-    ("as_json", "ceiling", "provider", "devices", "seed", "start_index", "topic", "fate", "fcm_share", "ios")
+    ("fail_if", "as_json", "ceiling", "provider", "devices", "seed", "start_index", "topic", "fate", "fcm_share", "ios")
 )
 """Options of `pushrig load`, by its parameters; all others are for Locust's users alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendersAsked:
-    """The options. `shares`, `ceiling_per_s`: as `SendersPlan` has them. `observe`: None: as the number of devices suggests."""
+    """The options.
+
+    `conditions`: of --fail-if. `shares`, `ceiling_per_s`: as `SendersPlan` has them. `observe`: None: as the number of devices
+    suggests.
+    """
 
     commands: Sequence[str]
+    conditions: Sequence[Condition]
     shares: dict[Provider, float]
     ceiling_per_s: float | None
     copies: int
@@ -54,9 +60,11 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
     """Measure, print, and exit as `pushrig load` does."""
     from loadtest.errors import LoadTestError
     from loadtest.external.measuring import OBSERVED_DEVICES_MAX, SendersPlan, measure
+    from loadtest.external.run_of import run_of
     from loadtest.external.screen import show_senders_report
     from loadtest.load_screen import progress_bar
     from loadtest.replay.program import CannotRunError
+    from loadtest.report.condition_options import said_of
 
     devices = population.count - start_index
     plan = SendersPlan(
@@ -86,9 +94,10 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
         typer.echo(msgspec.json.encode(report).decode())
     else:
         show_senders_report(report)
-    for failure in report.failures:
+    failed = [f"--fail-if {condition}" for condition in said_of(asked.conditions, run_of(report))]
+    for failure in (*report.failures, *failed):
         typer.echo(f"pushrig load: {failure}", err=True)
-    if report.failures:
+    if report.failures or failed:
         raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
 
 

@@ -87,6 +87,20 @@ def test_the_table_says_the_same() -> None:
     assert any(line.startswith("rejected: Unregistered ") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("rate_per_s < 1 or lost > 0 or repeated > 0 or retried > 0", 0),
+        ("rejected.Unregistered > 5", 1),
+        ("p99_ms > 250", 1),
+    ],
+)
+def test_conditions_can_fail_it(condition: str, code: int) -> None:
+    done = load("--devices", "200", "--fate", "unregistered=0.2", "--sender", SEND, "--fail-if", condition)
+    assert done.returncode == code, done.stderr
+    assert ("pushrig load: --fail-if " in done.stderr) == bool(code)
+
+
 def test_two_senders_that_do_not_share_notify_twice() -> None:
     same = python(
         "import os,shlex,subprocess,sys; "
@@ -95,7 +109,9 @@ def test_two_senders_that_do_not_share_notify_twice() -> None:
     )
     done = load("--devices", "100", "--sender", SEND, "--sender", same, "--json")
     assert done.returncode == 1
-    assert report_of(done)["failures"] == ["50 devices were never answered", "50 devices were notified more than once"]
+    report = report_of(done)
+    assert report["failures"] == ["50 devices were never answered", "50 devices were notified more than once"]
+    assert (report["repeats"], report["unanswered"]) == (50, 50)
 
 
 def test_a_sender_that_does_nothing_reaches_nobody() -> None:
