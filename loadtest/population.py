@@ -13,6 +13,7 @@ import msgspec
 
 from sender.store.records import DeviceRow
 from simulator.devices.draws import Devices
+from simulator.devices.fates import Provider
 
 PEOPLE_MAX = 512
 POOLS_CACHED_MAX = 4  # Pools of people kept for the seeds last used, some 3 MB each.
@@ -95,8 +96,11 @@ def rows(population: Devices, start: int = 0, stop: int | None = None) -> Iterat
     encoded = people_of(population.seed).encoded
     topic, people, new = population.topic, len(encoded), tuple.__new__
     minted, providers = population.mint_range(start, stop), population.providers(start, stop)
+    fcm, name_of_fcm, name_of_apns = Provider.FCM, Provider.FCM.value, Provider.APNS.value
     for (token, registered_at_ms, _, person), provider in zip(minted, providers, strict=True):
-        yield new(DeviceRow, (token, provider.value, topic, registered_at_ms, encoded[person % people]))
+        # Reading an enum's value for each device takes ten times as long.
+        name = name_of_fcm if provider is fcm else name_of_apns
+        yield new(DeviceRow, (token, name, topic, registered_at_ms, encoded[person % people]))
 
 
 def cells(population: Devices, start: int = 0, stop: int | None = None) -> Iterator[tuple[str | int, ...]]:
@@ -104,8 +108,10 @@ def cells(population: Devices, start: int = 0, stop: int | None = None) -> Itera
     attributes = people_of(population.seed).attributes
     topic, people = population.topic, len(attributes)
     minted, providers = population.mint_range(start, stop), population.providers(start, stop)
+    fcm, name_of_fcm, name_of_apns = Provider.FCM, Provider.FCM.value, Provider.APNS.value
     for (token, registered_at_ms, _, person), provider in zip(minted, providers, strict=True):
-        yield (token, provider.value, topic, registered_at_ms, *attributes[person % people])
+        name = name_of_fcm if provider is fcm else name_of_apns
+        yield (token, name, topic, registered_at_ms, *attributes[person % people])
 
 
 COLUMNS = (*DeviceRow._fields[:4], *Attributes._fields)

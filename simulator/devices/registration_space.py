@@ -69,7 +69,6 @@ _FID_SHAPE = re.compile(rb"[cdef][A-Za-z0-9_-]{21}")
 
 _HEAD = b":APA91b"
 _PLAIN_BYTES = 10
-_TAIL_CHARACTERS = REGISTRATION_TOKEN_CHARACTERS - FID_CHARACTERS - len(_HEAD)
 
 # Two hashes make mask and expansion: the first, of the tag, brings ten bytes of mask and 37 of the expansion; the second,
 # of the FID, the other 64. That is a fifth cheaper than one of SHAKE for the expansion.
@@ -81,6 +80,10 @@ _tail_state = prepared(b"registration tail", 64).copy
 # it then yields is too short, or fails.
 _TO_BASE64 = bytes.maketrans(b"-_+/", b"+/**")
 _TO_BASE64URL = bytes.maketrans(b"+/", b"-_")
+
+# How a FID's bytes begin and end, by four bits of the tag.
+_FIRST_BYTES = tuple(bytes((0x70 | bits,)) for bits in range(16))
+_LAST_BYTES = tuple(bytes((bits << 4,)) for bits in range(16))
 
 
 class Platform(IntEnum):
@@ -138,20 +141,20 @@ _int_from_bytes, _new_tuple = int.from_bytes, tuple.__new__
 
 def _seal_plain(plain_number: int) -> bytes:
     """The token of `index << 40 | seed << 8 | kind`."""
-    plain = plain_number.to_bytes(_PLAIN_BYTES, "big")
+    plain = plain_number.to_bytes(10, "big")
     state = _tag_state()
     state.update(plain)
     tag = state.digest()
-    head = bytes((0x70 | tag[5] & 0x0F,)) + tag[:5]
+    last = tag[5]
+    head = _FIRST_BYTES[last & 0x0F] + tag[:5]
     state = _mask_state()
     state.update(head)
     made = state.digest()
-    masked = (plain_number ^ _int_from_bytes(made[:_PLAIN_BYTES], "big")).to_bytes(_PLAIN_BYTES, "big")
-    raw = head + masked + bytes((tag[5] & 0xF0,))
-    fid = b2a_base64(raw, newline=False)[:FID_CHARACTERS].translate(_TO_BASE64URL)
+    masked = (plain_number ^ _int_from_bytes(made[:10], "big")).to_bytes(10, "big")
+    fid = b2a_base64(head + masked + _LAST_BYTES[last >> 4], newline=False)[:22].translate(_TO_BASE64URL)
     state = _tail_state()
     state.update(fid)
-    tail = b2a_base64(made[_PLAIN_BYTES:] + state.digest(), newline=False)[:_TAIL_CHARACTERS]
+    tail = b2a_base64(made[10:] + state.digest(), newline=False)[:134]
     return fid + _HEAD + tail.translate(_TO_BASE64URL)
 
 
@@ -348,7 +351,9 @@ class RegistrationPopulation:
 
     def _mint(self, start: int, stop: int) -> Iterator[Minted]:
         device = self.minter()
+        # Where all are Android's, nothing hangs on the draw of the platform.
+        sides = side_draws(self.seed, start, stop) if self.ios_share else repeat((0, 0))
         for index, (fate_word, registration_word, death_word, person), (_, platform_word) in zip(
-            numbers(start), draws(self.seed, start, stop), side_draws(self.seed, start, stop), strict=False
+            numbers(start), draws(self.seed, start, stop), sides, strict=False
         ):
             yield device(index, fate_word, registration_word, death_word, person, platform_word)
