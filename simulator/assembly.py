@@ -39,6 +39,8 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
         update_scope=UpdateScope(settings.provider_token_update_scope),
         penalty_rules=PenaltyRules() if settings.penalty == "on" else None,
         device_rate=None if rates.apns_device is None else rates.apns_device.refuses,
+        connection_rate=None if rates.apns_connection is None else rates.apns_connection.refuses,
+        provider_token_rate=None if rates.apns_provider_token is None else rates.apns_provider_token.refuses,
         epoch_ms=settings.epoch_ms,
     )
     apns.add_key(ProviderKey(credentials.team_id, credentials.key_id, credentials.public_key()))

@@ -246,7 +246,7 @@ class ProviderConnection(asyncio.Protocol):
             self._let_look_on(transport, number, spoken, owner, host)
         if spoken is Spoken.HTTP2:
             certificate = None if owner is HostOwner.GOOGLE else certificate_of(tls)
-            link = Link.opened(host, shared.environment, certificate)
+            link = Link.opened(host, shared.environment, certificate, number)
             self._session = Http2Session(shared.parts, link, owner, number, now_s)
         else:
             self._session = Http1Session(shared.parts, owner, number, now_s, time.time, secure=tls is not None)

@@ -351,8 +351,27 @@ def device_alive(inquiry: Inquiry) -> Verdict | None:
     return Verdict(REASON_OF_FATE[device.fate], inquiry.apns.epoch_ms + device.instant_s * 1000)
 
 
+# Rates: off unless a rule is set. They count notifications that are otherwise in order [choice: Apple publishes none].
+
+
+def connection_rate(inquiry: Inquiry) -> Verdict | None:
+    """Not too many notifications over one connection."""
+    rule, number = inquiry.apns.connection_rate, inquiry.link.number
+    if rule is None or number is None or not rule(number, inquiry.now_s):
+        return None
+    return REJECTED[Reason.TOO_MANY_REQUESTS]
+
+
+def provider_token_rate(inquiry: Inquiry) -> Verdict | None:
+    """Not too many notifications with one provider token, over all connections; certificates have none."""
+    rule = inquiry.apns.provider_token_rate
+    if rule is None or inquiry.seen is None or not rule(inquiry.seen.text, inquiry.now_s):
+        return None
+    return REJECTED[Reason.TOO_MANY_REQUESTS]
+
+
 def device_rate(inquiry: Inquiry) -> Verdict | None:
-    """Not too many notifications to one device; off unless a rule is set."""
+    """Not too many notifications to one device."""
     rule = inquiry.apns.device_rate
     assert inquiry.device_token is not None
     if rule is None or not rule(inquiry.device_token.lower(), inquiry.now_s):

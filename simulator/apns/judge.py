@@ -69,6 +69,8 @@ CHECKS: Final = (
     Check("23", "device token good", Needs.REQUEST, checks.device_token_good),
     Check("24", "device token of the topic", Needs.REQUEST, checks.device_topic),
     Check("25", "device alive", Needs.REQUEST, checks.device_alive),
+    Check("25b", "rate of the connection", Needs.REQUEST, checks.connection_rate),
+    Check("25c", "rate of the provider token", Needs.REQUEST, checks.provider_token_rate),
     Check("26", "rate of the device", Needs.REQUEST, checks.device_rate),
 )
 """The first check with a fault decides; without any the push is accepted (27)."""
@@ -91,6 +93,7 @@ class ClearedHead:
         "expires_after_s",
         "facts",
         "payload_bytes_max",
+        "rated",
         "standing",
         "topic_tag",
         "valid_from_s",
@@ -108,6 +111,7 @@ class ClearedHead:
         self.expires_after_s: float = float("inf") if seen is None else seen.expires_after_s
         self.active_kind: int = kind_of(inquiry.link.environment, Fate.ACTIVE)
         self.topic_tag: bytes = topic_tag(bundle_id(topic))
+        self.rated: bool = inquiry.apns.rated
         self.payload_bytes_max: int = payload_bytes_max(inquiry.push_type, topic)
 
 
@@ -144,7 +148,7 @@ def judge(request: Request, device: SealedToken | None, link: Link, apns: ApnsSt
             and not apns.overlay.active
             and (apns_id is None or is_uuid(apns_id))
             and 0 < len(request.body) <= cleared.payload_bytes_max
-            and apns.device_rate is None
+            and not cleared.rated
             and is_json_object(request.body)
         ):
             return ACCEPTED

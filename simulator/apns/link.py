@@ -40,22 +40,33 @@ class Link:
     - `authenticated`: whether 1,000 streams may be opened. With a certificate at once, else from the first request
       whose provider token passes every check of it: that request's answer comes after the SETTINGS that say so.
     - `penalty`: see `penalty`; the shell keeps it up to date where the throttle is on.
+    - `number`: of the connection, by which its rate is kept; None: it has none, as FCM's own way to APNs.
     """
 
-    __slots__ = ("_settled", "authenticated", "certificate", "environment", "penalty", "standing")
+    __slots__ = ("_settled", "authenticated", "certificate", "environment", "number", "penalty", "standing")
 
-    def __init__(self, environment: Environment, certificate: ClientCertificate | None, settled: bool) -> None:
+    def __init__(
+        self, environment: Environment, certificate: ClientCertificate | None, settled: bool, number: int | None
+    ) -> None:
         self.environment = environment
         self.certificate = certificate
         self.authenticated = certificate is not None
         self.standing: Standing | None = None if certificate is None else Standing()
         self.penalty = Penalty()
+        self.number = number
         self._settled = settled
 
     @classmethod
-    def opened(cls, sni: str | None, default: Environment, certificate: ClientCertificate | None = None) -> "Link":
+    def opened(
+        cls,
+        sni: str | None,
+        default: Environment,
+        certificate: ClientCertificate | None = None,
+        number: int | None = None,
+    ) -> "Link":
         """The link of a new connection. `sni`: the host name in the TLS handshake, if any; `default`: the simulator's."""
-        return cls(environment_of(sni, None, default), certificate, settled=environment_of_host(sni) is not None)
+        settled = environment_of_host(sni) is not None
+        return cls(environment_of(sni, None, default), certificate, settled, number)
 
     def settle(self, authority: bytes | None) -> None:
         """Take the environment from the first request's host, unless SNI has told it. Later calls change nothing."""

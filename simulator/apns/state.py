@@ -67,6 +67,7 @@ class ApnsState:
     - `environment_key_reason`: `BadEnvironmentKeyInToken` as on the wire, or the documented spelling.
     - `penalty_rules`: of the 4xx throttle; None: off.
     - `device_rate`: whether one notification more is too much for a device token (lower-case) at this instant; None: off.
+      `connection_rate`, `provider_token_rate`: the same for a connection (by its number) and for a provider token (its text).
     - `epoch_ms`: what the instants sealed into device tokens count from.
     - `seen_tokens`: the good provider tokens; `refused_tokens`: the version of the state that refused a token.
     - `version`: grows with every assignment to a field, so that what was derived from an older state is told apart.
@@ -83,6 +84,8 @@ class ApnsState:
     environment_key_reason: Reason = Reason.BAD_ENVIRONMENT_KEY_IN_TOKEN
     penalty_rules: PenaltyRules | None = None
     device_rate: Callable[[bytes, float], bool] | None = None
+    connection_rate: Callable[[int, float], bool] | None = None
+    provider_token_rate: Callable[[bytes, float], bool] | None = None
     epoch_ms: int = DEFAULT_EPOCH_MS
     keys: Mapping[tuple[str, str], ProviderKey] = field(default_factory=dict)
     team_topics: Mapping[str, frozenset[bytes] | None] = field(default_factory=dict)
@@ -95,6 +98,11 @@ class ApnsState:
         object.__setattr__(self, name, value)
         if name != "version":
             object.__setattr__(self, "version", getattr(self, "version", 0) + 1)
+
+    @property
+    def rated(self) -> bool:
+        """Whether any rate is kept."""
+        return any(rule is not None for rule in (self.device_rate, self.connection_rate, self.provider_token_rate))
 
     def add_key(self, key: ProviderKey) -> None:
         """Make a key known, or replace it. Raises `BoundReachedError` when no further one fits."""

@@ -96,7 +96,7 @@ def _facts(rig: Rig, registration: Registration) -> RegistrationFacts:
 
 def _expected(rig: Rig, text: bytes, registration: Registration) -> ExpectedAnswer:
     """By the judge's own checks, on a state in which looking counts against no rate and APNs is in order."""
-    apns = replace(rig.apns, device_rate=None, condition=Condition.OK)
+    apns = replace(rig.apns, device_rate=None, connection_rate=None, provider_token_rate=None, condition=Condition.OK)
     message = Message(token=text.decode("ascii"), notification=Notification(title="Hello"))
     refused = refused_delivery(registration, message, replace(rig.fcm, apns=apns), rig.clock.now_s())
     if refused is None:

@@ -17,7 +17,8 @@ class RateLimits:
     - `project`: sends of the FCM project. `topic_changes`: its requests that add or remove subscriptions.
     - `android_device`, `ios_device`: messages to a registration; `topic`: to a topic or condition. By any key.
     - `fanouts`: messages to topics on their way.
-    - `apns_device`: notifications to an APNs device token.
+    - `apns_device`: notifications to an APNs device token; `apns_connection`: over a connection, by its number;
+      `apns_provider_token`: with a provider token, by its text.
     - `kept`: the figures that the parts were made of.
     """
 
@@ -28,6 +29,8 @@ class RateLimits:
     fanouts: Fanouts | None = None
     topic_changes: Bucket | None = None
     apns_device: KeyedBuckets | None = None
+    apns_connection: KeyedBuckets | None = None
+    apns_provider_token: KeyedBuckets | None = None
     kept: Rates = OFF
 
     @classmethod
@@ -41,6 +44,8 @@ class RateLimits:
             fanouts=None if rates.fcm_fanouts is None else Fanouts(rates.fcm_fanouts),
             topic_changes=None if rates.fcm_topic_changes is None else Bucket(rates.fcm_topic_changes),
             apns_device=_keyed(rates.apns_device),
+            apns_connection=_keyed(rates.apns_connection),
+            apns_provider_token=_keyed(rates.apns_provider_token),
             kept=rates,
         )
 
@@ -49,7 +54,9 @@ class RateLimits:
         for single in (self.project, self.fanouts, self.topic_changes):
             if single is not None:
                 single.clear()
-        for keyed in (self.android_device, self.ios_device, self.topic, self.apns_device):
+        of_fcm = (self.android_device, self.ios_device, self.topic)
+        of_apns = (self.apns_device, self.apns_connection, self.apns_provider_token)
+        for keyed in (*of_fcm, *of_apns):
             if keyed is not None:
                 yield from keyed.clear_steps()
 

@@ -102,6 +102,20 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         BucketRate | None,
         _row("Notifications to one APNs device token; 429 TooManyRequests.", "Apple publishes no figure"),
     ] = None
+    apns_connection: Annotated[
+        BucketRate | None,
+        _row(
+            "Notifications over one connection to APNs; 429 TooManyRequests.",
+            "Apple publishes none; its one reason for too many notifications is our choice",
+        ),
+    ] = None
+    apns_provider_token: Annotated[
+        BucketRate | None,
+        _row(
+            "Notifications with one provider token over all connections; 429 TooManyRequests.",
+            "as apns_connection",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,17 @@ def _rate_reached(bench: Bench, push: Push) -> Push:
     return push
 
 
+def _connection_rate_reached(bench: Bench, push: Push) -> Push:
+    bench.link.number = 7
+    bench.apns.connection_rate = lambda number, now_s: number == 7
+    return push
+
+
+def _provider_token_rate_reached(bench: Bench, push: Push) -> Push:
+    bench.apns.provider_token_rate = lambda text, now_s: True
+    return push
+
+
 def _json_bomb(bench: Bench, push: Push) -> Push:
     return replace(push, body=b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}")
 
@@ -159,6 +170,8 @@ FAULTS = (
     Fault("25", Reason.UNREGISTERED, "path", _sent_to(fate=Fate.UNREGISTERED)),
     Fault("25", Reason.UNREGISTERED, "path", _sent_to(fate=Fate.REREGISTERED), "before it came back"),
     Fault("25", Reason.EXPIRED_TOKEN, "path", _sent_to(fate=Fate.EXPIRED)),
+    Fault("25b", Reason.TOO_MANY_REQUESTS, "connection rate", _connection_rate_reached),
+    Fault("25c", Reason.TOO_MANY_REQUESTS, "token rate", _provider_token_rate_reached),
     Fault("26", Reason.TOO_MANY_REQUESTS, "rate", _rate_reached),
 )
 
@@ -221,7 +234,7 @@ _PAIRS = [
     and "certificate" not in (first.spoils, second.spoils)
     # A connection bound beforehand needs that the request before was accepted, under rules as they were.
     and not (second.spoils == "standing" and first.spoils in ("condition", "authorization"))
-    and not (first.spoils == "standing" and second.spoils in ("team", "rate"))
+    and not (first.spoils == "standing" and second.spoils in ("team", "rate", "connection rate", "token rate"))
     # Background pushes and suffixes are faults of two headers at once.
     and "10 for a background push" not in (first.title, second.title)
     # Here the device token decides between two reasons (see test_push_types_and_topics.py).

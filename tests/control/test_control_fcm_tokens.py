@@ -258,11 +258,12 @@ def test_looking_at_a_registration_counts_against_no_rate_and_minds_no_outage(co
     token = registration(platform=Platform.IOS)
 
     def limit() -> None:
-        control.rig.apns.device_rate = KeyedBuckets(BucketRate(count=1, per_s=3_600)).refuses
+        rule = KeyedBuckets(BucketRate(count=1, per_s=3_600)).refuses
+        control.rig.apns.device_rate = control.rig.apns.connection_rate = rule
         control.rig.apns.condition = Condition.UNAVAILABLE
 
     def lift() -> None:
-        control.rig.apns.device_rate = None
+        control.rig.apns.device_rate = control.rig.apns.connection_rate = None
         control.rig.apns.condition = Condition.OK
 
     control.on_loop(limit)

@@ -21,6 +21,8 @@ def test_real_are_the_figures_of_the_providers() -> None:
         "fcm_fanouts": FanoutRate(concurrent=1_000, deliveries_per_s=10_000),
         "fcm_topic_changes": BucketRate(count=3_000, per_s=1),
         "apns_device": None,
+        "apns_connection": None,
+        "apns_provider_token": None,
     }
 
 
@@ -56,6 +58,8 @@ def test_an_android_device_takes_240_a_minute_and_5000_an_hour() -> None:
         ("fcm_fanouts", "fanouts"),
         ("fcm_topic_changes", "topic_changes"),
         ("apns_device", "apns_device"),
+        ("apns_connection", "apns_connection"),
+        ("apns_provider_token", "apns_provider_token"),
     ],
 )
 def test_a_rate_sets_its_own_part_alone(rate: str, part: str) -> None:
@@ -84,10 +88,13 @@ def test_what_was_used_can_be_forgotten() -> None:
             fcm_fanouts=FanoutRate(concurrent=1, deliveries_per_s=1),
             fcm_topic_changes=one,
             apns_device=one,
+            apns_connection=one,
+            apns_provider_token=one,
         )
     )
     single = (limits.project, limits.topic_changes)
-    keyed = (limits.android_device, limits.ios_device, limits.topic, limits.apns_device)
+    of_fcm = (limits.android_device, limits.ios_device, limits.topic)
+    keyed = (*of_fcm, limits.apns_device, limits.apns_connection, limits.apns_provider_token)
 
     def use_up() -> None:
         assert limits.fanouts is not None
