@@ -54,7 +54,7 @@ def application(wanted: str | None) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        help="A fake APNs over HTTP/2, a reference push-notification sender, and a load harness for any sender.",
+        help="A fake APNs and FCM, a reference push-notification sender, and a load harness for any sender.",
     )
 
     @app.callback()

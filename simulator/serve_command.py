@@ -45,7 +45,7 @@ def serve(
         typer.Option("--config", metavar="FILE", help="TOML file with any of these settings; flags override it."),
     ] = None,
 ) -> None:
-    """Run a fake APNs until Ctrl-C.
+    """Run a fake APNs and FCM until Ctrl-C.
 
     The first line on stdout is JSON with ports, pid and the files that clients need; `pushrig env` prints the same as
     shell exports. Logs go to stderr.

@@ -51,9 +51,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one simulator, checked. Make it with `merge`."""
 
     host: Annotated[HostName, _row("Address that the provider plane listens on.", EXPECTS_HOST)] = "127.0.0.1"
-    port: Annotated[Port, _row("Port of the provider plane (HTTP/2 over TLS); 0 picks a free one.", EXPECTS_PORT)] = (
-        8443
-    )
+    port: Annotated[
+        Port, _row("Port of the provider plane (TLS; HTTP/2, for FCM HTTP/1.1 too); 0 picks a free one.", EXPECTS_PORT)
+    ] = 8443
     cleartext_port: Annotated[
         Port | None,
         _row("Port for HTTP/2 without TLS (prior knowledge), same address; closed unless given.", EXPECTS_PORT),

@@ -244,7 +244,7 @@ def test_the_command_line_shows_description_and_default_of_an_option() -> None:
         typer.echo(f"{settings.port} {settings.topics}")
 
     help_text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"}).stdout
-    assert "HTTP/2 over TLS" in help_text
+    assert "Port of the provider plane" in help_text
     assert "8443" in help_text
     given = CliRunner().invoke(app, ["--port", "1", "--topic", "a", "--topic", "b"])
     assert given.stdout == "1 ('a', 'b')\n"
