@@ -13,6 +13,7 @@ from simulator.faults.line import (
     Act,
     Announce,
     AnswerPings,
+    AskPing,
     End,
     Ending,
     Goaway,
@@ -124,6 +125,7 @@ class FaultedLine:
         self._counters = counters
         self._limit_streams = limit_streams
         self._lose_answers = lose_answers
+        self._pings = 0
 
     def act(self, acts: Iterable[Act], stream_id: int, now_s: float) -> None:
         """Do these, in their order. `stream_id`: of the request that the fault met; 0 for none."""
@@ -162,6 +164,9 @@ class FaultedLine:
                 wire.hold_window(not refilled)
             case AnswerPings(answered):
                 wire.answers_pings = answered
+            case AskPing():
+                self._pings += 1
+                wire.ping(self._pings.to_bytes(8))
             case LoseAnswers():
                 self._lose_answers()
                 wire.send_raw(without_answers(wire.data_to_send()))

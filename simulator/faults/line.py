@@ -64,6 +64,10 @@ class AnswerPings(NamedTuple):
     answered: bool
 
 
+class AskPing(NamedTuple):
+    """A PING is sent. Its eight bytes are a number: which one it is of the connection's."""
+
+
 class Stall(NamedTuple):
     """Nothing is written and nothing is read for a while; then it goes on."""
 
@@ -87,7 +91,9 @@ class Later(NamedTuple):
     act: "Act"
 
 
-Act: TypeAlias = Goaway | StreamLimit | Announce | RefillWindow | AnswerPings | Stall | LoseAnswers | End | Later
+Act: TypeAlias = (
+    Goaway | StreamLimit | Announce | RefillWindow | AnswerPings | AskPing | Stall | LoseAnswers | End | Later
+)
 
 
 def later(delay_s: float, *acts: Act) -> tuple[Act, ...]:

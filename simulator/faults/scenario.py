@@ -77,7 +77,10 @@ class Expectations(_Part, frozen=True, kw_only=True):
     """What a good sender keeps to, and what is counted. A default that is a number holds unless the file says otherwise."""
 
     lost_max: Annotated[
-        Count, _about("Devices that take notifications, and had none accepted by the end of the last run.")
+        Count,
+        _about(
+            "Devices that take notifications, and had neither one accepted nor a final refusal by the end of the last run."
+        ),
     ] = 0
     duplicated_max: Annotated[
         Count,
@@ -89,7 +92,8 @@ class Expectations(_Part, frozen=True, kw_only=True):
     new_ids_max: Annotated[
         Count,
         _about(
-            "Notifications sent again under another id than before (`apns-id`; with FCM `pushrig_id` among the data)."
+            "Requests sent again though the one before may have been processed, under another id than that one's or none "
+            "(`apns-id`; with FCM `pushrig_id` among the data, where the sender uses it)."
         ),
     ] = 0
     attempts_max: Annotated[Count | None, _about("Requests for one device in a run.")] = None
@@ -101,10 +105,16 @@ class Expectations(_Part, frozen=True, kw_only=True):
         ),
     ] = 0
     not_retried_max: Annotated[
-        Count, _about("Devices whose last answer was one to retry after (429, 500, 502, 503, 504), or that had none.")
+        Count,
+        _about(
+            "Devices whose last answer in a run was one to retry after (429, 5xx, an expired credential), or that had none."
+        ),
     ] = 0
     hung_s_max: Annotated[
-        Duration | None, _about("Seconds from a request that is never answered to the next for the same device.")
+        Duration | None,
+        _about(
+            "Seconds from a request that is never answered to the next for the same device, or to the end of the run."
+        ),
     ] = None
     retry_early_max: Annotated[
         Count, _about("Requests for a device before the time that `Retry-After` in its last answer names.")
@@ -116,8 +126,8 @@ class Expectations(_Part, frozen=True, kw_only=True):
     recovery_s_max: Annotated[
         Duration | None,
         _about(
-            "Seconds from the end of the last phase that ends until as many are accepted in a second as before the first of "
-            "them, or all have been."
+            "Seconds from the end of the last phase with faults that ends until half as many are accepted in a second as in "
+            "one before the first fault, or all that is left has been."
         ),
     ] = None
     streams_over_limit_max: Annotated[
@@ -125,7 +135,7 @@ class Expectations(_Part, frozen=True, kw_only=True):
     ] = 0
     connections_max: Annotated[Count | None, _about("Connections established in a run.")] = None
     connects_a_second_max: Annotated[Count | None, _about("TCP connections in any one second of a run.")] = None
-    handshakes_failed_max: Annotated[Count | None, _about("TLS handshakes that came to nothing.")] = None
+    handshakes_failed_max: Annotated[Count | None, _about("TLS handshakes that came to nothing, in a run.")] = None
     pings_ignored_max: Annotated[
         Count, _about("PINGs of the simulator without an answer, on connections that went on for another second.")
     ] = 0
@@ -146,7 +156,8 @@ class Expectations(_Part, frozen=True, kw_only=True):
     stops: Annotated[
         bool,
         _about(
-            "Trying again cannot help: the sender ends by itself, and nothing but `connections_max` and `says` is graded."
+            "Trying again cannot help: the sender ends by itself, and nothing but `connections_max`, `says` and the time "
+            "limit is graded."
         ),
     ] = False
     says: Annotated[Line | None, _about("Text that the sender puts out, so that a person sees the cause.")] = None

@@ -19,6 +19,7 @@ from simulator.faults.maintenance import MaintenanceFault
 from simulator.faults.no_alpn import NoAlpnFault
 from simulator.faults.outage import OutageFault
 from simulator.faults.oversized_frame import OversizedFrameFault
+from simulator.faults.ping import PingFault
 from simulator.faults.quota import QuotaFault
 from simulator.faults.reason import ReasonFault
 from simulator.faults.refuse import RefuseFault
@@ -56,6 +57,7 @@ GROUPS: Mapping[str, tuple[type[Fault], ...]] = MappingProxyType(
             SettingsChangeFault,
             OversizedFrameFault,
             IgnoredPingFault,
+            PingFault,
         ),
         "State of the provider": (OutageFault, MaintenanceFault, QuotaFault, ExpiredTokenFault),
     }

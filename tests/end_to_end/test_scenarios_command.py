@@ -53,7 +53,7 @@ def test_one_is_shown_with_devices_phases_faults_and_expectations() -> None:
     ("name", "part"),
     [
         ("connection-refused", "Phase 'refused': after 300 notifications, for 3 s"),
-        ("uninstall-wave", "Phase 'wave': from the start, in run 2"),
+        ("uninstall-wave", "Phase 'behind it': from the start, in run 2"),
         ("rejection-throttle", "2,000, 3% wrong-topic"),
     ],
 )

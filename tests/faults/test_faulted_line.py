@@ -19,6 +19,7 @@ from simulator.faults.maintenance import MaintenanceFault
 from simulator.faults.match import Match
 from simulator.faults.outage import OutageFault
 from simulator.faults.outcome import Outcome
+from simulator.faults.ping import PingFault
 from simulator.faults.stall import StallFault
 from simulator.host_owner import HostOwner
 from simulator.http1_session import Http1Session
@@ -29,7 +30,7 @@ from tests.faults.test_http1_faults import as_http1, statuses
 from tests.fcm.service_account import NOW_S
 from tests.fcm.valid_send import Bench, Send
 from wire import frames
-from wire.events import GoawayReceived
+from wire.events import Event, GoawayReceived, PingAcknowledged
 from wire.server import ServerConnection
 
 PINGS_AGAIN = AnswerPings(True)
@@ -133,6 +134,28 @@ def test_goaway_abrupt_loses_answers_that_wait(host: str, message: Send) -> None
     assert pair.session.ending is Ending.CLOSE
     assert pair.pass_time(1) == []
     assert pair.bench.rig.counters.accepted == 4
+
+
+@pytest.mark.parametrize(("host", "message"), [(APPLE, PUSH), (FCM, SEND)])
+def test_the_simulator_sends_pings_each_of_its_own_and_they_are_answered(
+    host: str, message: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, heard = FaultedPair(host), list[object]()
+    pair.add(PingFault(), Match(every_request=2))
+    take_events = pair.session._wire.take_events
+
+    def taken() -> list[Event]:
+        events = take_events()
+        heard.extend(events)
+        return events
+
+    monkeypatch.setattr(pair.session._wire, "take_events", taken)
+    assert [status_of(each) for _ in range(3) for each in pair.send(message)] == [200] * 3
+    first, second = (number.to_bytes(8) for number in (1, 2))
+    assert [each for each in heard if isinstance(each, PingAcknowledged)] == [
+        PingAcknowledged(first),
+        PingAcknowledged(second),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from simulator.faults.line import (
     Act,
     Announce,
     AnswerPings,
+    AskPing,
     End,
     Ending,
     Goaway,
@@ -37,6 +38,7 @@ from simulator.faults.maintenance import MaintenanceFault
 from simulator.faults.outage import OutageFault
 from simulator.faults.outcome import NOTHING_YET, Outcome, Oversized, Reset, Silent
 from simulator.faults.oversized_frame import OversizedFrameFault
+from simulator.faults.ping import PingFault
 from simulator.faults.quota import QuotaFault
 from simulator.faults.settings_change import SettingsChangeFault
 from simulator.faults.stall import StallFault
@@ -102,6 +104,7 @@ ACTS: list[tuple[LineFault, tuple[Act, ...], bool]] = [
     ),
     (IgnoredPingFault(when="request"), (AnswerPings(False),), False),
     (IgnoredPingFault(when="request", for_s=2), (AnswerPings(False), Later(2, AnswerPings(True))), False),
+    (PingFault(), (AskPing(),), False),
     (StreamLimitFault(streams=3), (StreamLimit(3),), False),
 ]
 
@@ -146,6 +149,7 @@ OPENINGS: list[tuple[LineFault, Opening]] = [
     ),
     (SettingsChangeFault(when="opening", header_table_bytes=0), Opening(((HEADER_TABLE_SIZE, 0),))),
     (IgnoredPingFault(), Opening(acts=(AnswerPings(False),))),
+    (PingFault(when="opening"), Opening(acts=(AskPing(),))),
 ]
 
 

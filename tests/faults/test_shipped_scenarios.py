@@ -105,6 +105,6 @@ def test_the_incidents_use_faults_of_every_kind_that_they_speak_of() -> None:
     used = {each.fault.name for name in shipped_names() for faults in find_scenario(name).faults for each in faults}
     assert used <= set(FAULTS)
     assert {
-        "goaway", "handshake", "idle-close", "refuse-connections", "reset-stream", "silent-stream", "stall",
+        "goaway", "handshake", "idle-close", "ping", "refuse-connections", "reset-stream", "silent-stream", "stall",
         "starved-windows", "stream-limit", "strict-streams", "expired-token", "reason", "latency",
     } <= used  # fmt: skip
