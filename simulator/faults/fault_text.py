@@ -133,4 +133,6 @@ def _stage_of(fault: Fault, given: object) -> Stage:
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else repr(value)
+    # Files of others are shown on terminals: no control characters.
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[: VALUE_CHARACTERS_SHOWN_MAX + 1])
     return text if len(text) <= VALUE_CHARACTERS_SHOWN_MAX else text[:VALUE_CHARACTERS_SHOWN_MAX] + "…"

@@ -58,7 +58,7 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         if self.fate is not None:
             Fate.of_name(self.fate)
         if self.path is not None and not self.path.startswith("/"):
-            raise ValueError(f"path={self.path} meets nothing: paths begin with /, as in path=/3/device/")
+            raise ValueError(f"path={self.path!r} meets nothing: paths begin with /, as in path=/3/device/")
         for what in ("connection", "request", "answer"):
             first, last = getattr(self, f"from_{what}"), getattr(self, f"to_{what}")
             if last is not None and last < first:

@@ -20,9 +20,24 @@ COUNT_MAX: Final = 2**31
 SEED_MAX: Final = 2**32 - 1
 """FCM's tokens have room for no more."""
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60)]
-Line = Annotated[str, msgspec.Meta(pattern=r"^[^\n]+\Z", max_length=120)]
-Prose = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
+_UNSHOWN: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+# Control characters, and what turns the direction of text around: scenarios of others are shown on terminals.
+
+_NAME: Final = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"
+_LINE: Final = rf"^[^\t\n{_UNSHOWN}]+\Z"
+_PROSE: Final = rf"^[^{_UNSHOWN}]+\Z"
+_TOPIC: Final = r"^[!-~]+\Z"
+PATTERNS: Final = {
+    _NAME: "write lower-case words with hyphens, as in slow-tuesday",
+    _LINE: "write one line of text, without control characters",
+    _PROSE: "write text, without control characters",
+    _TOPIC: "write it without spaces, in ASCII",
+}
+"""What to write for each."""
+
+Name = Annotated[str, msgspec.Meta(pattern=_NAME, max_length=60)]
+Line = Annotated[str, msgspec.Meta(pattern=_LINE, max_length=120)]
+Prose = Annotated[str, msgspec.Meta(pattern=_PROSE, max_length=2_000)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]
 Duration = Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)]
@@ -47,7 +62,7 @@ class Population(_Part, frozen=True, kw_only=True):
     """
 
     devices: Annotated[int, msgspec.Meta(ge=1, le=DEVICES_MAX)]
-    topic: Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z", max_length=TOPIC_BYTES_MAX)] = "com.example.app"
+    topic: Annotated[str, msgspec.Meta(pattern=_TOPIC, max_length=TOPIC_BYTES_MAX)] = "com.example.app"
     fates: dict[str, Share] = {}
     ios: Share = 0.0
 

@@ -18,7 +18,7 @@ from simulator.errors import ConfigurationError, SettingsError
 from simulator.faults.engine import Planned
 from simulator.faults.fault import RequestFault
 from simulator.faults.fault_text import read_fault
-from simulator.faults.scenario import PHASES_MAX, Expectations, Phase, Population, Scenario
+from simulator.faults.scenario import PATTERNS, PHASES_MAX, Expectations, Phase, Population, Scenario
 from simulator.faults.toml_lines import Path, toml_lines
 
 SUFFIX: Final = ".toml"
@@ -208,7 +208,9 @@ class _Reader:
             steps = tuple(
                 int(each["number"]) if each["number"] else each["name"] for each in _STEP.finditer(within["path"])
             )
-        what = _AT.sub("", text).replace("`", "")
+        what = next((remedy for pattern, remedy in PATTERNS.items() if repr(pattern) in text), None)
+        if what is None:
+            what = _AT.sub("", text).replace("`", "")
         self._wrong((*path, *steps), f"{path[-1]}: {what[0].lower()}{what[1:]}")
 
     # What no field can tell alone

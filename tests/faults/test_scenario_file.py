@@ -103,8 +103,10 @@ def test_faults_draw_by_the_scenarios_seed_and_their_place_unless_they_name_one(
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [
-        ('name = "mine"', 'name = "Mine!"', "name: expected str matching regex"),
-        ('title = "One line"', 'title = "One\\nline"', "title: expected str matching regex"),
+        ('name = "mine"', 'name = "Mine!"', "name: write lower-case words with hyphens"),
+        ('title = "One line"', 'title = "One\\nline"', "title: write one line of text"),
+        ('title = "One line"', 'title = "One \\u001b[31mline"', "title: write one line of text, without control"),
+        ('good_sender = "Waits."', 'good_sender = "Wa\\u202eits."', "good_sender: write text, without control"),
         ('what_happens = "The provider is out of order."', "what_happens = 1", "what_happens: expected str, got int"),
         ("seed = 7", "seed = -1", "seed: expected int >= 0"),
         ("seed = 7", "sed = 7", "there is no 'sed' here; did you mean seed?"),
@@ -113,7 +115,7 @@ def test_faults_draw_by_the_scenarios_seed_and_their_place_unless_they_name_one(
         ("runs = 2", "runs = 0", "runs: expected int >= 1"),
         ("time_limit_s = 5", "time_limit_s = 0.5", "time_limit_s: expected float >= 1.0"),
         ("devices = 10", "devices = 0", "devices: expected int >= 1"),
-        ("devices = 10", 'devices = 10\ntopic = "a b"', "topic: expected str matching regex"),
+        ("devices = 10", 'devices = 10\ntopic = "a b"', "topic: write it without spaces"),
         ("fates = { unregistered = 0.5", "fates = { unregistred = 0.5", "no fate is called 'unregistred'"),
         ("fates = { unregistered = 0.5", "fates = { unregistered = 1.5", "fates: expected float <= 1.0"),
         ("fates = { unregistered = 0.5", "fates = { unregistered = 0.9", "which is more than 1"),
