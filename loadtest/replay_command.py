@@ -115,9 +115,17 @@ def replay(
     names, command = _names(arguments[0]), arguments[1:]
     if not command:
         raise typer.BadParameter("which sender? Give its command behind --", param_hint="COMMAND")
-    for file, option in ((junit, "--junit"), (html, "--html")):
-        if file is not None and not file.absolute().parent.is_dir():
+    taken = [Path(name).resolve() for name in names if Path(name).is_file()]
+    for file, option in ((frame_log, "--frame-log"), (junit, "--junit"), (html, "--html")):
+        if file is None:
+            continue
+        if not file.absolute().parent.is_dir():
             raise typer.BadParameter(f"the directory {file.absolute().parent} does not exist", param_hint=option)
+        if file.is_dir():
+            raise typer.BadParameter(f"{file} is a directory; give a file", param_hint=option)
+        if file.resolve() in taken:
+            raise typer.BadParameter(f"{file} is a scenario, or named twice; give another file", param_hint=option)
+        taken.append(file.resolve())
     try:
         scenarios = scenarios_named(names)
         chosen = [
@@ -239,10 +247,13 @@ def _write(card: "ReportCard", *, as_json: bool, junit: Path | None, html: Path 
 
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(card)).decode())
+    failed = False
     for file, made in ((junit, junit_xml), (html, html_page)):
         if file is not None:
             try:
                 file.write_bytes(made(card))
             except OSError as error:
                 typer.echo(f"pushrig replay: {file} could not be written: {error.strerror}", err=True)
-                raise typer.Exit(EXIT_BAD_INPUT) from None
+                failed = True
+    if failed:
+        raise typer.Exit(EXIT_BAD_INPUT)

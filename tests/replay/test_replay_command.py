@@ -217,6 +217,18 @@ def test_what_cannot_be_played_is_said(arguments: tuple[str, ...], exit_code: in
     assert "Traceback" not in done.stderr
 
 
+def test_no_file_takes_the_place_of_a_scenario_or_of_another_one(quiet: Path, tmp_path: Path) -> None:
+    before, card = quiet.read_text(), str(tmp_path / "card")
+    for options in (("--html", str(quiet)), ("--junit", card, "--html", card)):
+        done = replay(quiet, *options, "--", "true")
+        assert done.returncode == 2
+        assert "give another file" in " ".join(done.stderr.split())
+    done = replay(quiet, "--junit", str(tmp_path), "--", "true")
+    assert (done.returncode, "is a directory" in done.stderr) == (2, True)
+    assert quiet.read_text() == before
+    assert not Path(card).exists()
+
+
 def _alive(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
