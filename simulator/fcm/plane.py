@@ -67,14 +67,14 @@ class GooglePlane:
         path = request.varying[0]
         if (path != self._path or path is None) and not self.takes(request):
             return False
-        answer = self._service.answer(request, self._connection_id, now_s)
-        status, fields, body = answer
-        if fields is ACCEPTED_FIELDS and status == 200:
-            self.send(request.stream_id, _ACCEPTED_BLOCK, body)
-        else:
-            if request.head.value(b":method") == b"HEAD":
-                body = b""
-            self.send(request.stream_id, self._block(answer), body)
+        found = self._service.accept_plainly(request, self._connection_id, now_s)
+        if type(found) is bytes:
+            self.send(request.stream_id, _ACCEPTED_BLOCK, found)
+            return True
+        assert not isinstance(found, bytes)
+        answer = self._service.answer_fully(request, found, self._connection_id, now_s)
+        body = b"" if request.head.value(b":method") == b"HEAD" else answer.body
+        self.send(request.stream_id, self._block(answer), body)
         return True
 
     @property

@@ -15,7 +15,7 @@ from simulator.fcm.errors import Cause, Fault
 from simulator.fcm.fan_out import FanOut
 from simulator.fcm.html_page import bad_gateway_page, not_found_page, too_large_page
 from simulator.fcm.instance_id import instance_id
-from simulator.fcm.judge import ClearedCaller, Verdict, judge, refused_delivery
+from simulator.fcm.judge import ClearedCaller, Plain, Verdict, judge, passes_plainly, refused_delivery
 from simulator.fcm.message import SendRequest, TargetKind
 from simulator.fcm.message_names import FAKE_MESSAGE_ID, AcceptedBodies, MessageIds
 from simulator.fcm.message_reading import read_send
@@ -47,7 +47,6 @@ ACCEPTED_FIELDS: Final = (JSON,)
 
 _SEND_PATH = re.compile(rb"/v1/projects/([^/?]+)/messages:send")
 _UNREAD = Verdict(None)
-_new_tuple = tuple.__new__  # a named tuple at half the cost of calling its class
 
 
 class FcmService:
@@ -57,21 +56,63 @@ class FcmService:
         self._rig = rig
         self._ids = MessageIds(random_bytes)
         self._bodies = AcceptedBodies(rig.fcm.project.project_id.encode())
+        self._accept, self._append = rig.ledger.accept, rig.journal.append
         self._sent = 0  # since the last `settle`
         self._accepted = 0
         self._journalled = 0
 
     def answer(self, request: Request, connection_id: int, now_s: float) -> HttpAnswer:
         """Answer one request. Raises nothing, whatever it holds. `now_s`: the simulator's clock."""
+        found = self.accept_plainly(request, connection_id, now_s)
+        if isinstance(found, bytes):
+            return HttpAnswer(200, ACCEPTED_FIELDS, found)
+        return self.answer_fully(request, found, connection_id, now_s)
+
+    def accept_plainly(self, request: Request, connection_id: int, now_s: float) -> bytes | SendRequest | Fault | None:
+        """The short way for the usual message: the body of its answer, a 200 with `ACCEPTED_FIELDS`.
+
+        Else nothing has happened, and what was read goes to `answer_fully`.
+        """
+        found = passes_plainly(request, self._rig.fcm, now_s)
+        if not isinstance(found, Plain):
+            return found
+        (_, seed, index), token, pretty = found
+        self._accept(seed, index)
+        self._sent += 1
+        self._accepted += 1
+        self._journalled += 1
+        message_id = self._ids.for_android(now_s)
+        self._append(
+            (
+                int(now_s * 1000),
+                PROVIDER,
+                None,
+                200,
+                None,
+                token,
+                message_id,
+                request.head,
+                request.body,
+                connection_id,
+                request.stream_id,
+                request.varying[0],
+            )
+        )
+        return self._bodies.of(message_id, pretty)
+
+    def answer_fully(
+        self, request: Request, read: SendRequest | Fault | None, connection_id: int, now_s: float
+    ) -> HttpAnswer:
+        """Answer any request. `read`: what is known of its body."""
         if len(request.body) >= BODY_BYTES_KEPT_MAX:
             self._rig.counters.limits_reached[BODY_LIMIT] += 1
             return too_large_page()
         cleared = request.head.memo
         if type(cleared) is ClearedCaller and cleared.path == request.varying[0]:
-            return self._send(request, cleared.project, cleared.pretty, connection_id, now_s)
+            return self._send(request, cleared.project, read, connection_id, now_s)
         match = _SEND_PATH.fullmatch(path_of(request))
         if match is not None and request.head.value(b":method") == b"POST":
-            return self._send(request, segment_text(match[1]), wants_pretty(request), connection_id, now_s)
+            return self._send(request, segment_text(match[1]), read, connection_id, now_s)
         return self._routed(request, now_s)
 
     def _routed(self, request: Request, now_s: float) -> HttpAnswer:
@@ -93,26 +134,25 @@ class FcmService:
 
     # Sending
 
-    def _send(self, request: Request, project: str, pretty: bool, connection_id: int, now_s: float) -> HttpAnswer:
+    def _send(
+        self, request: Request, project: str, read: SendRequest | Fault | None, connection_id: int, now_s: float
+    ) -> HttpAnswer:
         rig = self._rig
-        verdict = judge(request, project, rig.fcm, now_s)
+        verdict = judge(request, project, rig.fcm, now_s, read)
         self._sent += 1
-        refused, send, registration, plain_token = verdict
+        refused, send, registration = verdict
         if refused is not None:
-            return self._refuse(request, verdict, pretty, connection_id, now_s)
+            return self._refuse(request, verdict, connection_id, now_s)
         assert send is not None
         self._accepted += 1
-        sealed = None if registration is None else registration[1]
+        sealed = None if registration is None else registration.sealed
         if sealed is not None and not send.validate_only:
-            rig.ledger.accept(sealed[1], sealed[2])
-        if plain_token is None:
-            target, message_id = target_of(send), self._message_id(send, registration, now_s)
-            if registration is None and not send.validate_only:
-                self._fan_out(request, send, message_id, connection_id, now_s)
-        else:
-            target, message_id = plain_token, self._ids.for_android(now_s)
-        self._write_down(request, 200, None, target, message_id, connection_id, now_s)
-        return _new_tuple(HttpAnswer, (200, ACCEPTED_FIELDS, self._bodies.of(message_id, pretty)))
+            rig.ledger.accept(sealed.seed, sealed.index)
+        message_id = self._message_id(send, registration, now_s)
+        if registration is None and not send.validate_only:
+            self._fan_out(request, send, message_id, connection_id, now_s)
+        self._write_down(request, 200, None, target_of(send), message_id, connection_id, now_s)
+        return HttpAnswer(200, ACCEPTED_FIELDS, self._bodies.of(message_id, wants_pretty(request)))
 
     def _message_id(self, send: SendRequest, registration: Registration | None, now_s: float) -> bytes:
         if send.validate_only:
@@ -123,13 +163,13 @@ class FcmService:
             return self._ids.for_ios()
         return self._ids.for_android(now_s)
 
-    def _refuse(self, request: Request, verdict: Verdict, pretty: bool, connection_id: int, now_s: float) -> HttpAnswer:
+    def _refuse(self, request: Request, verdict: Verdict, connection_id: int, now_s: float) -> HttpAnswer:
         refused = verdict.fault
         assert refused is not None
         self._note_refusal(request, verdict, refused.cause.status, refused.cause.reason, connection_id, now_s)
         if refused.cause is Cause.BAD_GATEWAY:
             return bad_gateway_page()
-        return answer_of(refused, pretty=pretty)
+        return answer_of(refused, pretty=wants_pretty(request))
 
     def count_refusal(self, request: Request, status: int, reason: str, connection_id: int, now_s: float) -> None:
         """Count and write down a send that was refused without being judged, whatever its answer is.
@@ -143,7 +183,7 @@ class FcmService:
         self, request: Request, verdict: Verdict, status: int, reason: str, connection_id: int, now_s: float
     ) -> None:
         rig = self._rig
-        _, send, registration, _ = verdict
+        _, send, registration = verdict
         if send is None:
             # Refused before it was read. The ledger shall know all the same which device got no for an answer.
             read = read_send(request.body)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.apns.state import UnknownTokens
@@ -19,7 +19,9 @@ from simulator.devices.registration_space import (
 )
 from simulator.fcm.errors import Cause
 from simulator.fcm.fan_out import FanOuts
+from simulator.fcm.judge import Plain, passes_plainly
 from simulator.fcm.message_reading import read_send
+from simulator.fcm.message_size import MESSAGE_BYTES_MAX
 from simulator.rates.rate_limits import RateLimits
 from simulator.rates.rates import OFF, BucketRate, FanoutRate, WindowRate
 from simulator.registry import DeviceState
@@ -350,7 +352,9 @@ def test_an_empty_second_name_of_the_target_is_still_a_second_one() -> None:
 
 # The short way
 
+_USUAL = ("token", token_of(1))
 _TARGETS = st.one_of(
+    st.just(_USUAL),
     st.builds(
         lambda kind, *sealed: (kind, token_of(*sealed) if kind == "token" else fid(token_of(*sealed))),
         st.sampled_from(("token", "fid")),
@@ -385,36 +389,58 @@ _MESSAGES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
+# The usual values more often than the others: else the short way would hardly ever be taken.
+@settings(max_examples=300)
 @given(
     target=_TARGETS,
     message=_MESSAGES,
-    dry=st.booleans(),
-    overlaid=st.sampled_from((None, token_of(1), token_of(2, Fate.STALE), FOREIGN)),
-    known=st.booleans(),
+    dry=st.sampled_from((False, False, False, True)),
+    overlaid=st.sampled_from((None, None, None, token_of(1), token_of(2, Fate.STALE), FOREIGN)),
+    known=st.sampled_from((True, True, True, False)),
+    rated=st.booleans(),
+)
+@example(target=_USUAL, message={}, dry=True, overlaid=None, known=True, rated=False)
+@example(
+    target=_USUAL, message={"notification": {"body": "x" * 4_096}}, dry=False, overlaid=None, known=True, rated=False
 )
 def test_the_short_way_accepts_what_the_long_one_accepts_and_nothing_else(
-    target: tuple[str, str], message: dict[str, Any], dry: bool, overlaid: str | None, known: bool
+    target: tuple[str, str], message: dict[str, Any], dry: bool, overlaid: str | None, known: bool, rated: bool
 ) -> None:
-    """A rate that nothing reaches, and a state of a device by hand, keep the judge off the short way."""
+    """Rates that nothing reaches are kept here and there; a state of a device by hand keeps one bench off the short way."""
     send = Send(target=target, message=message)
     send = send.dry if dry else send
     quick, slow = Bench(), Bench()
-    slow.fcm.rates = rates_of(fcm_android_device_minute=PLENTY, fcm_ios_device=PLENTY)
-    if overlaid is not None:
-        for bench in (quick, slow):
+    for bench in (quick, slow):
+        if rated:
+            bench.fcm.rates = rates_of(fcm_android_device_minute=PLENTY, fcm_ios_device=PLENTY)
+        if overlaid is not None:
             bench.fcm.overlay.set(overlaid.encode(), DeviceState(Fate.UNREGISTERED, 0))
     slow.fcm.overlay.set(token_of(99).encode(), DeviceState(Fate.UNREGISTERED, 0))
     head = Send().head()
     if known:
         quick.judge(Send(), head)
-    found, expected = quick.judge(send, head), slow.judge(send)
-    assert found[:3] == expected[:3]
-    if found.plain_token is not None:
-        assert found.fault is None
-        assert not dry
-        assert found.send == read_send(send.request().body)
-        assert found.registration is not None
-        assert target == ("token", found.plain_token.decode())
+    request = send.request(head)
+    found, expected = passes_plainly(request, quick.fcm, NOW_S), slow.judge(send)
+    if isinstance(found, Plain):
+        assert known and not dry and overlaid is None
+        assert expected.fault is None and expected.registration is not None
+        assert (found.sealed, found.pretty) == (expected.registration.sealed, True)
+        assert target == ("token", found.token.decode())
+    elif known and overlaid is None and target == _USUAL and "android" not in message and not dry:
+        assert expected.fault is not None or len(request.body) > MESSAGE_BYTES_MAX
+    assert found is None or isinstance(found, Plain) or found == read_send(request.body)
     assert quick.send(send, head).status == slow.send(send).status
     assert quick.rows()[-1].token == slow.rows()[-1].token
     assert [quick.mark(index) for index in range(4)] == [slow.mark(index) for index in range(4)]
+
+
+def test_on_the_short_way_rates_count_as_on_the_long_one() -> None:
+    """Refusals by the device's rate give the project's back, on either way; what is over the project's counts for neither."""
+    once = BucketRate(count=1, per_s=60)
+    for head in (None, Send().head()):
+        bench = Bench()
+        bench.fcm.rates = rates_of(fcm_project=WindowRate(count=2, per_s=60), fcm_android_device_minute=once)
+        statuses = [bench.send(Send().to("token", token_of(index)), head).status for index in (1, 1, 1, 2, 3)]
+        assert statuses == [200, 429, 429, 200, 429]
+        window = bench.fcm.rates.project
+        assert window is not None and window.left == 0
