@@ -34,7 +34,7 @@ from loadtest.load_options import (
 )
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
 from loadtest.load_population import PROVIDERS, LoadPopulation
-from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of
+from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to
 from loadtest.profile_text import MAX, asks_for_ceiling
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
@@ -102,7 +102,11 @@ def load(
         ),
     ] = None,
     connections_per_user: Annotated[
-        int, typer.Option(help=f"HTTP/2 connections that each user keeps, 1 to {CONNECTIONS_MAX}.")
+        int,
+        typer.Option(
+            help=f"HTTP/2 connections that each user keeps, 1 to {CONNECTIONS_MAX}; to FCM, which takes 100 requests at a time "
+            "on one, twice as many."
+        ),
     ] = 1,
     rate: Annotated[
         float,
@@ -307,7 +311,7 @@ def load(
             devices=count,
             users=users,
             batch_size=size,
-            connections=users * connections_per_user * len(PROVIDERS[provider.value]),
+            connections=users * sum(connections_to(each, connections_per_user) for each in PROVIDERS[provider.value]),
             profile=f"steady:rate={rate:g}" if rate else profile,
             arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
         )

@@ -32,6 +32,16 @@ ARRIVALS = ("constant", "poisson")
 """How the batches of a profile are scheduled: the values of `--arrivals`."""
 
 
+# FCM takes 100 requests at a time on one connection: with a single one a user waits more than it sends.
+FCM_CONNECTIONS_FACTOR = 2
+
+
+def connections_to(provider: Provider, connections_per_user: int) -> int:
+    """How many connections a user keeps to a provider: to FCM twice as many as asked for, as far as a pool may have them."""
+    factor = FCM_CONNECTIONS_FACTOR if provider is Provider.FCM else 1
+    return min(CONNECTIONS_MAX, connections_per_user * factor)
+
+
 class Options(Protocol):
     """The arguments as Locust parsed them; from its web form numbers may come as text."""
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from loadtest.arrival_source import ArrivalSource, Settled
-from loadtest.load_settings import ApnsSettings, FcmSettings, LoadSettings
+from loadtest.load_settings import ApnsSettings, FcmSettings, LoadSettings, connections_to
 from loadtest.source import PopulationSource
 from loadtest.tally import final_latency_ms
 from sender.apns.messages import ApnsOptions
@@ -95,7 +95,8 @@ class Side:
         self.source = self.arrivals or PopulationSource(
             settings.population, stop=0, provider=side.provider, attributes=attributes
         )
-        pool = PoolOptions(connections=settings.connections_per_user, stall_timeout_s=STALL_TIMEOUT_S)
+        connections = connections_to(side.provider, settings.connections_per_user)
+        pool = PoolOptions(connections=connections, stall_timeout_s=STALL_TIMEOUT_S)
         self.run = make_run(self.delivery, self.source, pool, draw)
 
     def take_counts(self) -> Counted | None:

@@ -125,7 +125,12 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         help=f"Notifications that a user takes on at once. 0: {BATCH_SIZE_DEFAULT:,}, or with a profile what makes "
         "100 batches a second at its peak.",
     )
-    add("--connections-per-user", type=count, default=1, help="HTTP/2 connections that each user keeps.")
+    add(
+        "--connections-per-user",
+        type=count,
+        default=1,
+        help="HTTP/2 connections that each user keeps; to FCM twice as many.",
+    )
     add(
         "--notifications-rate",
         type=rate,

@@ -141,9 +141,11 @@ class Http2Session:
             rig = self._parts.rig
             if rig.faults.on_requests:
                 self._answer_under_faults(requests)
-            elif self._googles_alone:
-                rig.counters.streams += len(requests)
-                self._google_plane.answer(requests, rig.clock.now_s())
+            elif self._googles_alone or self._google_plane.goes_on(requests):
+                others = self._google_plane.answer(requests, rig.clock.now_s())
+                rig.counters.streams += len(requests) - len(others)
+                if others:
+                    self._plane.answer(others)
             else:
                 self._plane.answer(requests)
             self._google.settle()

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from simulator.fcm.errors import Fault
+from simulator.fcm.message import SendRequest
 from simulator.fcm.service import ACCEPTED_FIELDS, FcmService
 from simulator.host_owner import HostOwner, owner_of
 from simulator.http_answer import HttpAnswer
@@ -57,25 +59,35 @@ class GooglePlane:
         self._path: bytes | None = None  # of a request that was Google's
         self._blocks: dict[tuple[int, tuple[tuple[bytes, bytes], ...]], bytes] = {}
 
-    def answer(self, requests: Sequence[Request], now_s: float) -> None:
-        """Answer the requests of one read, in their order, where all are Google's: on a host of its own."""
+    def goes_on(self, requests: Sequence[Request]) -> bool:
+        """Whether a read begins as the last ones went: with a request to the path that was Google's."""
+        return requests[0].varying[0] == self._path is not None
+
+    def answer(self, requests: Sequence[Request], now_s: float) -> list[Request]:
+        """Answer those requests of one read that are Google's, in their order; returns the others."""
+        others = []
+        accept_plainly, send, connection_id = self._service.accept_plainly, self.send, self._connection_id
         for request in requests:
-            self.take(request, now_s)
+            path = request.varying[0]
+            if (path != self._path or path is None) and not self.takes(request):
+                others.append(request)
+                continue
+            found = accept_plainly(request, connection_id, now_s)
+            if type(found) is bytes:
+                send(request.stream_id, _ACCEPTED_BLOCK, found)
+            else:
+                self._answer_fully(request, found, now_s)
+        return others
 
     def take(self, request: Request, now_s: float) -> bool:
         """Answer a request if it is Google's, and tell whether it is. `now_s`: the simulator's clock."""
-        path = request.varying[0]
-        if (path != self._path or path is None) and not self.takes(request):
-            return False
-        found = self._service.accept_plainly(request, self._connection_id, now_s)
-        if type(found) is bytes:
-            self.send(request.stream_id, _ACCEPTED_BLOCK, found)
-            return True
+        return not self.answer((request,), now_s)
+
+    def _answer_fully(self, request: Request, found: bytes | SendRequest | Fault | None, now_s: float) -> None:
         assert not isinstance(found, bytes)
         answer = self._service.answer_fully(request, found, self._connection_id, now_s)
         body = b"" if request.head.value(b":method") == b"HEAD" else answer.body
         self.send(request.stream_id, self._block(answer), body)
-        return True
 
     @property
     def alone(self) -> bool:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from loadtest.errors import LoadSettingsError
-from loadtest.load_settings import LoadSettings, Options, settings_of
+from loadtest.load_settings import LoadSettings, Options, connections_to, settings_of
 from simulator.devices.fates import Fate, Provider
 from simulator.devices.token_space import Environment, Population
 from tests.sender.test_service_account_file import written
@@ -154,3 +154,19 @@ def test_a_payload_that_is_not_json_is_refused_with_its_place(key_file: Path, tm
     path.write_bytes(b'{"aps":\n oops}')
     with pytest.raises(LoadSettingsError, match="line 2"):
         settings(key_file, payload=str(path))
+
+
+@pytest.mark.parametrize(
+    ("provider", "connections_per_user", "connections"),
+    [
+        (Provider.APNS, 1, 1),
+        (Provider.APNS, 64, 64),
+        (Provider.FCM, 1, 2),
+        (Provider.FCM, 32, 64),
+        (Provider.FCM, 64, 64),
+    ],
+)
+def test_a_user_keeps_twice_as_many_connections_to_fcm_as_far_as_a_pool_may(
+    provider: Provider, connections_per_user: int, connections: int
+) -> None:
+    assert connections_to(provider, connections_per_user) == connections
