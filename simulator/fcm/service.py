@@ -56,7 +56,6 @@ class FcmService:
         self._rig = rig
         self._ids = MessageIds(random_bytes)
         self._bodies = AcceptedBodies(rig.fcm.project.project_id.encode())
-        self._accept, self._append = rig.ledger.accept, rig.journal.append
         self._sent = 0  # since the last `settle`
         self._accepted = 0
         self._journalled = 0
@@ -77,12 +76,13 @@ class FcmService:
         if not isinstance(found, Plain):
             return found
         (_, seed, index), token, pretty = found
-        self._accept(seed, index)
+        rig = self._rig
+        rig.ledger.accept(seed, index)
         self._sent += 1
         self._accepted += 1
         self._journalled += 1
         message_id = self._ids.for_android(now_s)
-        self._append(
+        rig.journal.append(  # looked up anew: whoever observes stands before it
             (
                 int(now_s * 1000),
                 PROVIDER,

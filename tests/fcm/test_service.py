@@ -18,6 +18,7 @@ from simulator.fcm.service import BODY_BYTES_KEPT_MAX, BODY_LIMIT
 from simulator.fcm.state import ApnsCredential, FcmCondition
 from simulator.http_answer import HTML, JSON
 from simulator.journal import BODY_BYTES_KEPT_MAX as JOURNAL_BODY_BYTES_MAX
+from simulator.journal import Row
 from simulator.rates.rate_limits import RateLimits
 from simulator.rates.rates import OFF, BucketRate, WindowRate
 from tests.fcm.fcm_state import PROJECT_NUMBER
@@ -271,3 +272,13 @@ def test_whatever_path_and_body_hold_there_is_an_answer(path: bytes, method: str
         assert 200 <= bench.service.answer(request, 1, NOW_S).status < 600
     bench.service.settle()
     assert bench.rig.counters.notifications == len(bench.rows())
+
+
+def test_whoever_watches_the_journal_sees_every_send_on_either_way() -> None:
+    bench, head = Bench(), Send().head()
+    seen: list[Row] = []
+    bench.send(Send(), head)
+    bench.rig.journal.watch(seen.append)
+    for send in (Send(), Send().dry, Send().to("token", token_of(2, Fate.UNREGISTERED)), Send()):
+        bench.send(send, head)
+    assert [row[3] for row in seen] == [200, 200, 404, 200]
