@@ -18,10 +18,21 @@ BATCH_SIZE_SMOOTH_MAX = 1_000
 
 
 class Arrival(NamedTuple):
-    """One batch: `indices` of its devices, scheduled `at_s` seconds after the start."""
+    """One batch: devices with the indices from `start` to before `stop`, scheduled `at_s` seconds after the start.
+
+    `recorded`: it was handed out before, by a user that left or a worker that died, and counts as scheduled already. `unsure`:
+    that one may have sent it.
+    """
 
     at_s: float
-    indices: range
+    start: int
+    stop: int
+    recorded: bool = False
+    unsure: bool = False
+
+    @property
+    def indices(self) -> range:
+        return range(self.start, self.stop)
 
 
 def arrivals(
@@ -39,7 +50,7 @@ def arrivals(
             # Chance has it later than the profile goes: at its end.
             found_s = max(at_s, profile.duration_s) if profile.duration_s < math.inf else at_s
         at_s = found_s
-        yield Arrival(at_s, batch)
+        yield Arrival(at_s, batch.start, batch.stop)
 
 
 def smooth_batch_size(profile: Profile, devices: int) -> int:

@@ -24,6 +24,7 @@ from loadtest.profiles import Scaled
 from loadtest.recording import Recording
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
+from loadtest.timetable import Timetable
 from sender.client_tls import client_tls
 from sender.delivery import Delivery
 from sender.gevent_shell import GeventRun
@@ -76,7 +77,7 @@ class LoadCampaign:
                 self._batch_log = batch_log(settings.batches_file, number)
             chance = random.Random(f"{settings.population.seed} arrivals {number}") if settings.poisson else None
             self.open_loop = OpenLoop(
-                arrivals(Scaled(settings.profile, share), indices, settings.batch_size, chance),
+                Timetable(arrivals(Scaled(settings.profile, share), indices, settings.batch_size, chance)),
                 self.recording,
                 now=now,
                 stopped=lambda: self.stopped is not None,

@@ -6,7 +6,7 @@ and latency counts from the schedule all the same.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import gevent
@@ -14,6 +14,7 @@ import gevent
 from loadtest.arrival_source import OpenBatch, Settled
 from loadtest.arrivals import Arrival
 from loadtest.recording import LATE_MS, Recording
+from loadtest.timetable import Timetable
 from sender.run import UNCOMMITTED_MAX
 from simulator.devices.fates import Provider
 
@@ -45,15 +46,16 @@ class Taker(Protocol):
 
 
 class OpenLoop:
-    """The schedule of one process. `schedule`: its batches in order. `now`: seconds since the epoch.
+    """The schedule of one process. `timetable`: its batches. `now`: seconds since the epoch.
 
     `on_batch`: called at the end of each batch with its milliseconds since the scheduled instant, and how many of its
-    devices got no final answer. `stopped`: whether the campaign has ended early.
+    devices got no final answer. `stopped`: whether the campaign has ended early. `started_at_s`: what instants count from; the
+    first user starts the clock, unless it was set before.
     """
 
     def __init__(
         self,
-        schedule: Iterator[Arrival],
+        timetable: Timetable,
         recording: Recording,
         *,
         now: Callable[[], float],
@@ -62,7 +64,7 @@ class OpenLoop:
     ) -> None:
         self.started_at_s = 0.0
         self.exhausted = False
-        self._schedule = schedule
+        self._timetable = timetable
         self._recording = recording
         self._now, self._stopped, self._on_batch = now, stopped, on_batch
         self._takers: list[Taker] = []
@@ -76,21 +78,22 @@ class OpenLoop:
         return self.exhausted and not self._takers
 
     def join(self, taker: Taker) -> None:
-        """One more user takes batches on; the first one starts the clock."""
+        """One more user takes batches on."""
         if self.exhausted:
             taker.no_more()
             return
         self._takers.append(taker)
         if self._greenlet is None:
-            self.started_at_s = self._now()
+            self.started_at_s = self.started_at_s or self._now()
             self._greenlet = gevent.spawn(self._run)
 
     def leave(self, taker: Taker) -> None:
-        """A user takes no more; after the last one the rest of the schedule is not sent."""
+        """A user takes no more; after the last one the rest is not sent, unless the timetable has an open end."""
         if taker in self._takers:
             self._takers.remove(taker)
         if not self._takers and self._greenlet is not None:
             self._greenlet.kill()
+            self._greenlet = None
 
     def settled(self, provider: Provider, settled: Settled) -> int:
         """Devices of a batch came to their end; returns how many milliseconds after their instant."""
@@ -107,39 +110,44 @@ class OpenLoop:
         return latency_ms
 
     def _run(self) -> None:
+        waited_for_room: Arrival | None = None
         try:
-            for at_s, indices in self._schedule:
-                if not self._hand_out(at_s, indices):
-                    break
+            while not self._stopped() and not self._timetable.exhausted:
+                # Looked at anew after each wait: an earlier batch may have been added.
+                batch = self._timetable.head
+                wait_s = STOP_POLL_S if batch is None else self.started_at_s + batch.at_s - self._now()
+                if batch is None or wait_s > 0:
+                    gevent.sleep(min(wait_s, STOP_POLL_S))
+                    continue
+                taker = self._next_taker(len(batch.indices))
+                if taker is None:
+                    waited_for_room = batch
+                    gevent.sleep(ROOM_POLL_S)
+                    continue
+                self._timetable.pop()
+                late_s = self._hand_out(batch, taker, no_room=batch is waited_for_room)
+                # So that a process that is behind still reads answers between one batch and the next.
+                if late_s:
+                    gevent.sleep(0)
         finally:
-            self.exhausted = True
+            self.exhausted = self._stopped() or not self._timetable.open_end
             for taker in list(self._takers):
                 if self._stopped():
                     taker.interrupt()
                 taker.no_more()
 
-    def _hand_out(self, at_s: float, indices: range) -> bool:
-        """Wait for the instant, and for a user with room. False when the campaign has ended before."""
-        scheduled_at_s = self.started_at_s + at_s
-        while (wait_s := scheduled_at_s - self._now()) > 0 and not self._stopped():
-            gevent.sleep(min(wait_s, STOP_POLL_S))
-        no_room = False
-        while (taker := self._next_taker(len(indices))) is None and not self._stopped():
-            no_room = True
-            gevent.sleep(ROOM_POLL_S)
-        if taker is None or self._stopped():
-            return False
+    def _hand_out(self, batch: Arrival, taker: Taker, *, no_room: bool) -> float:
+        """A batch is due; returns how late it is."""
+        scheduled_at_s, count = self.started_at_s + batch.at_s, len(batch.indices)
         now_s = self._now()
         late_s = max(0.0, now_s - scheduled_at_s)
-        self._recording.arrived(at_s, len(indices), late_s, no_room=no_room)
+        if not batch.recorded:
+            self._recording.arrived(batch.at_s, count, late_s, no_room=no_room)
         if late_s * 1000 > LATE_MS and now_s >= self._warn_at_s:
             self._warn_at_s = now_s + WARN_EVERY_S
             logger.warning(f"behind schedule by {late_s:.2f} s{': the users have all they may in flight' * no_room}")
-        taker.take(OpenBatch(indices, scheduled_at_s, now_s, len(indices)))
-        # So that a process that is behind still reads answers between one batch and the next.
-        if late_s:
-            gevent.sleep(0)
-        return True
+        taker.take(OpenBatch(batch.indices, scheduled_at_s, now_s, count))
+        return late_s
 
     def _next_taker(self, count: int) -> Taker | None:
         """The next in turn that has room, or nothing to do at all."""

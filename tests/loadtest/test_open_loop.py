@@ -9,6 +9,7 @@ from loadtest.arrival_source import ArrivalSource, OpenBatch, Settled
 from loadtest.arrivals import Arrival
 from loadtest.open_loop import OpenLoop
 from loadtest.recording import Recording, Since
+from loadtest.timetable import Timetable
 from sender.store.records import Outcome, State
 from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import MixedPopulation
@@ -63,10 +64,8 @@ class Test:
         self.clock = clock or Clock()
         self.recording = Recording()
         self.ended: list[tuple[int, int]] = []
-        schedule = (Arrival(at_s, range(BATCH * n, BATCH * (n + 1))) for n, at_s in enumerate(instants_s))
-        self.loop = OpenLoop(
-            schedule, self.recording, now=self.clock, stopped=stopped, on_batch=self._ended
-        )  # fmt: skip
+        self.timetable = Timetable(Arrival(at_s, BATCH * n, BATCH * (n + 1)) for n, at_s in enumerate(instants_s))
+        self.loop = OpenLoop(self.timetable, self.recording, now=self.clock, stopped=stopped, on_batch=self._ended)
 
     def _ended(self, batch: OpenBatch, latency_ms: int) -> None:
         self.ended.append((latency_ms, batch.without_answer))
@@ -176,6 +175,33 @@ def test_a_user_that_comes_after_the_end_has_nothing_to_do() -> None:
     test.run(User())
     test.loop.join(late)
     assert late.ended and not late.taken
+
+
+def test_a_batch_that_was_recorded_before_is_sent_and_not_recorded_again() -> None:
+    test, user = Test([0.0, 1.0]), User()
+    test.timetable.add([Arrival(0.5, 90, 95, recorded=True)])
+    test.clock.now_s += 2.0
+    test.loop.join(user)
+    test.clock.now_s += 2.0
+    test.run()
+    assert [batch.indices.start for batch in user.taken] == [0, 90, 10]
+    assert test.recording.scheduled == 20
+    assert user.taken[1].scheduled_at_s - user.taken[0].scheduled_at_s == 0.5
+
+
+def test_with_an_open_end_the_schedule_goes_on_when_users_come_back() -> None:
+    test, first, second = Test([]), User(), User()
+    test.timetable.open_end = True
+    test.loop.started_at_s = test.clock.now_s - 7.0
+    test.loop.join(first)
+    gevent.sleep(0)
+    test.timetable.add([Arrival(6.0, 0, 10)])
+    test.loop.leave(first)
+    assert not test.loop.exhausted
+    test.loop.join(second)
+    gevent.sleep(0)
+    assert (first.taken, [batch.scheduled_at_s for batch in second.taken]) == ([], [test.clock.now_s - 1.0])
+    test.loop.leave(second)
 
 
 # The source.
