@@ -1,5 +1,7 @@
 """The Huffman code of HPACK: every symbol, round trips, and what a coded string may not end in (RFC 7541, 5.2)."""
 
+from collections.abc import Callable
+
 import pytest
 from hpack.exceptions import HPACKDecodingError
 from hpack.huffman import HuffmanEncoder
@@ -9,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.wire.conformance.requirement import HPACK, requirement
-from tests.wire.peers import checked
+from tests.wire.peers import checked, checked_long
 from wire import huffman
 
 REFEREE = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
@@ -49,6 +51,42 @@ def test_any_bytes_decode_as_the_referee_says_or_are_refused_as_it_does(coded: b
             huffman.decode(coded)
     else:
         assert huffman.decode(coded) == expected
+
+
+def outcome(decode: Callable[[bytes], bytes], coded: bytes) -> bytes | str:
+    try:
+        return decode(coded)
+    except huffman.HuffmanError as error:
+        return str(error)
+
+
+# Characters of every length of code, those that DEFLATE can have and those that it cannot.
+texts = st.text(st.sampled_from("aA0-:;!'+#$<{\\\xc3\xe0\x00\n"), max_size=12).map(lambda text: text.encode("latin-1"))
+
+
+@checked_long
+@given(texts, st.text("01", max_size=40), st.binary(max_size=3))
+@example(b"", "1" * 7, b"")
+@example(b"", "1" * 8, b"")
+@example(b"", "1" * 15, b"")
+@example(b"", "1" * 30, b"")
+def test_with_zlib_and_without_it_strings_are_the_same_and_refused_alike(text: bytes, end: str, rest: bytes) -> None:
+    start = "".join(f"{huffman.CODES[byte]:0{huffman.LENGTHS[byte]}b}" for byte in b"/3/device/abcdef" + text)
+    for bits in (start, start + end):
+        for more in range(8):  # bits short of a byte, so that the end stands at every place in it
+            cut = bits[: len(bits) - (len(bits) - more) % 8]
+            for padded in (cut + "1" * (-len(cut) % 8), cut + "1" * (-len(cut) % 8 + 8), cut + "0" * (-len(cut) % 8)):
+                coded = int("1" + padded, 2).to_bytes(len(padded) // 8 + 1)[1:] + rest
+                assert len(coded) >= huffman.INFLATED_BYTES_MIN
+                assert outcome(huffman.decode, coded) == outcome(huffman.decode_by_rows, coded)
+
+
+@pytest.mark.parametrize("letters", range(8))
+def test_the_usual_string_is_not_decoded_by_rows(letters: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"/3/device/" + b"0123456789abcdef" * 4 + b"a" * letters  # 5 bits each: 0 to 7 bits of padding
+    coded = huffman.encode(text)
+    monkeypatch.setattr(huffman, "decode_by_rows", None)
+    assert huffman.decode(coded) == text
 
 
 @requirement(HPACK, "5.2", "A Huffman-encoded string")
