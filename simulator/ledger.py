@@ -10,9 +10,10 @@ stalls a running event loop for 100 ms and costs 20 MB.
 """
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import SupportsBytes
 
 from simulator.bounds import BoundReachedError
 
@@ -28,7 +29,7 @@ SEED_MAX = 2**64 - 1
 INDEX_RANGE = 2**40
 
 # A mark: how often accepted (0, 1, 2 for more) in the two low bits, and whether ever rejected.
-_ONCE, _MORE, _REJECTED = 1, 2, 4
+_ONCE, _MORE, REJECTED = 1, 2, 4
 _AFTER_ACCEPT = bytes([_ONCE, _MORE, _MORE, _MORE, 5, 6, 6, 6])
 _AT_ONCE = int.from_bytes(bytes([_ONCE]) * PAGE_INDICES, "little")
 _AT_MORE = _AT_ONCE << 1
@@ -36,7 +37,7 @@ _find_more = re.compile(b"[\x02\x06]").finditer
 _find_rejected = re.compile(b"\x04").finditer
 _find_never = re.compile(b"\x00").finditer
 
-Pages = dict[int, bytearray]
+Page = bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,23 @@ class UnknownRoundError(LookupError):
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
     """The arrays of one round: pages and answers by reason, by seed."""
 
     number: int
-    pages: dict[int, Pages] = field(default_factory=dict)
+    pages: dict[int, dict[int, Page]] = field(default_factory=dict)
     answers: dict[int, dict[str, int]] = field(default_factory=dict)
     declared: dict[int, DeclaredPopulation] = field(default_factory=dict)
     untracked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a view of a round is made of. `pages`: their marks, a byte for each index, taken when their turn comes."""
+
+    pages: Mapping[int, Mapping[int, Page | SupportsBytes]]
+    answers: Mapping[int, Mapping[str, int]]
+    untracked: int
 
 
 class Ledger:
@@ -132,10 +142,10 @@ class Ledger:
         if pages_max < 0:
             raise ValueError(f"pages_max must be 0 or more, not {pages_max}")
         self._pages_max = pages_max
-        self._finished: dict[int, _Round | LedgerView] = {}
-        self._open(_Round(1))
+        self._finished: dict[int, Round | LedgerView] = {}
+        self._open(Round(1))
 
-    def _open(self, opened: _Round) -> None:
+    def _open(self, opened: Round) -> None:
         self._round = opened
         self._pages = opened.pages  # looked up once here, and not for each notification
         self._answers = opened.answers
@@ -158,18 +168,18 @@ class Ledger:
     def reject(self, seed: int, index: int, reason: str) -> None:
         """Count one rejection under the provider's name of its reason."""
         try:
-            self._pages[seed][index >> 16][index & 0xFFFF] |= _REJECTED
+            self._pages[seed][index >> 16][index & 0xFFFF] |= REJECTED
             self._answers[seed][reason] += 1
         except KeyError:
             page = self._touch(seed, index >> 16)
             if page is None:
                 return
-            page[index & 0xFFFF] |= _REJECTED
+            page[index & 0xFFFF] |= REJECTED
             answers = self._answers[seed]
             known = reason if reason in answers or len(answers) < REASONS_MAX else OTHER_REASONS
             answers[known] = answers.get(known, 0) + 1
 
-    def _touch(self, seed: int, page_number: int) -> bytearray | None:
+    def _touch(self, seed: int, page_number: int) -> Page | None:
         """The page, made if need be. None at the bound: then the answer was counted as untracked."""
         page = self._pages.get(seed, {}).get(page_number)
         if page is not None:
@@ -228,18 +238,18 @@ class Ledger:
         """
         finished = self._round
         for number, kept in self._finished.items():
-            if isinstance(kept, _Round):
+            if isinstance(kept, Round):
                 self.view(number)
-        self._open(_Round(finished.number + 1, declared=dict(finished.declared)))
         self._finished[finished.number] = finished
         while len(self._finished) > FINISHED_ROUNDS_MAX:
             del self._finished[next(iter(self._finished))]
+        self._open(Round(finished.number + 1, declared=dict(finished.declared)))
         return self._round.number
 
     def reset(self) -> None:
         """Forget counts, rounds and populations."""
         self._finished.clear()
-        self._open(_Round(1))
+        self._open(Round(1))
 
     # Views.
 
@@ -247,7 +257,7 @@ class Ledger:
         """One device in the running round: how often accepted (0, 1, 2 for more), and whether ever rejected."""
         page = self._pages.get(seed, {}).get(index >> 16)
         mark = 0 if page is None else page[index & 0xFFFF]
-        return mark & 3, bool(mark & _REJECTED)
+        return mark & 3, bool(mark & REJECTED)
 
     def view(self, number: int | None = None, seed: int | None = None) -> LedgerView:
         """`view_steps` at one go: 0.2 ms for each page in use."""
@@ -265,28 +275,46 @@ class Ledger:
         Raises `UnknownRoundError` at the first step.
         """
         if number is None or number == self._round.number:
-            running = _view_steps(self._round, seed, running=True)
-            view = yield from running
+            running = self._round
+            counted = yield from self._count_steps(running)
+            view = yield from _view_steps(running, counted, seed, running=True)
             return replace(view, rounds=self.rounds)
         kept = self._finished.get(number)
         if kept is None:
             raise UnknownRoundError(number, self.rounds)
-        if isinstance(kept, _Round):
-            summary = yield from _view_steps(kept, None, running=False)
-            if self._finished.get(number) is kept:  # Not reset meanwhile: the summary takes the arrays' place.
+        if isinstance(kept, Round):
+            counted = yield from self._count_steps(kept)
+            summary = yield from _view_steps(kept, counted, None, running=False)
+            if self._finished.get(number) is kept and self._is_complete(kept):  # Not reset meanwhile.
                 self._finished[number] = summary
+                yield from self._tidy_steps()
             kept = summary
         chosen = [each for each in kept.populations if seed is None or each.seed == seed]
         return replace(kept, populations=chosen, rounds=self.rounds)
 
+    def _count_steps(self, counted: Round) -> Generator[None, None, Counted]:
+        """What is known of a round, in steps as of `view_steps`."""
+        yield from ()
+        return Counted(counted.pages, counted.answers, counted.untracked)
 
-def _view_steps(counted: _Round, only_seed: int | None, *, running: bool) -> Generator[None, None, LedgerView]:
-    seeds = sorted(counted.declared.keys() | counted.pages.keys())
+    def _is_complete(self, finished: Round) -> bool:
+        """Nothing will be counted in a finished round any more, so that a summary may take the place of its arrays."""
+        return True
+
+    def _tidy_steps(self) -> Generator[None, None, None]:
+        """Give up the arrays of rounds that are summed up, in steps as of `view_steps`."""
+        yield from ()
+
+
+def _view_steps(
+    shown: Round, counted: Counted, only_seed: int | None, *, running: bool
+) -> Generator[None, None, LedgerView]:
+    seeds = sorted(shown.declared.keys() | counted.pages.keys())
     views = []
     listed_left = VIEW_LISTED_INDICES_MAX
     for seed in seeds:
         if only_seed is None or seed == only_seed:
-            sums = _Sums(counted.declared.get(seed), listed_left)
+            sums = _Sums(shown.declared.get(seed), listed_left)
             for page_number, page in sorted(counted.pages.get(seed, {}).items()):
                 sums.add(page_number, bytes(page))  # a copy, since the page goes on changing
                 yield
@@ -294,7 +322,7 @@ def _view_steps(counted: _Round, only_seed: int | None, *, running: bool) -> Gen
             listed_left = sums.listed_left
             views.append(view)
             yield
-    return LedgerView(counted.number, running, [], views, counted.untracked)
+    return LedgerView(shown.number, running, [], views, counted.untracked)
 
 
 class _Sums:

@@ -189,7 +189,7 @@ def test_a_finished_round_gives_up_its_arrays_at_its_first_view_or_at_the_next_r
         ledger.accept(SEED, 0)
         ledger.start_round()
     kept = ledger._finished
-    assert [type(each).__name__ for each in kept.values()] == ["LedgerView", "_Round"]
+    assert [type(each).__name__ for each in kept.values()] == ["LedgerView", "Round"]
     ledger.view(2)
     assert [type(each).__name__ for each in kept.values()] == ["LedgerView", "LedgerView"]
 
