@@ -55,6 +55,15 @@ class Clock:
             return self._frozen_at_ms
         return int(self._real_now_s() * 1000) + self._shift_ms
 
+    @property
+    def setting(self) -> tuple[int | None, int]:
+        """All that makes this clock differ from the real one: where it is frozen, if it is, and its shift, milliseconds."""
+        return self._frozen_at_ms, self._shift_ms
+
+    def set_as(self, frozen_at_ms: int | None, shift_ms: int) -> None:
+        """Run as another clock does, of which this is the `setting`."""
+        self._frozen_at_ms, self._shift_ms = frozen_at_ms, shift_ms
+
     def freeze(self, at_ms: int | None = None) -> None:
         """Stand still at an instant (default: now), which may lie in the past. Raises `ValueError` out of range."""
         instant_ms = self.now_ms() if at_ms is None else at_ms

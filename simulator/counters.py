@@ -14,7 +14,7 @@ class Counters:
     `rejected_by_reason` has at most one key for each row of the table of reasons. `limits_reached`: how often a client was
     stopped at a bound, by the name of the limit; also `file_descriptors` and `google_body_bytes_max`. `topic_deliveries`: of
     messages to FCM's topics, which count as one notification each. `google_calls`: requests to other services of Google
-    than sending, by service.
+    than sending, by service. `resets`: how often they were reset, so that counts of before are told apart.
     """
 
     notifications: int = 0
@@ -36,6 +36,7 @@ class Counters:
     header_lists_refused: int = 0
     protocol_errors: int = 0
     limits_reached: Counter[str] = field(default_factory=Counter)
+    resets: int = 0
 
     @property
     def rejected(self) -> int:
@@ -48,6 +49,6 @@ class Counters:
 
     def reset(self) -> None:
         """Count from 0 again, but for the connections that are open."""
-        fresh = Counters(connections_open=self.connections_open)
+        fresh = Counters(connections_open=self.connections_open, resets=self.resets + 1)
         for each in fields(self):
             setattr(self, each.name, getattr(fresh, each.name))

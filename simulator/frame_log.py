@@ -57,16 +57,20 @@ class Sink(Protocol):
 
 
 class FrameLog:
-    """The log of one simulator. `monotonic_s`: any clock that only goes forward."""
+    """The log of one simulator. `monotonic_s`: any clock that only goes forward.
+
+    `begun`: how often a log began. `began_s`: when the present one did, by that clock.
+    """
 
     __slots__ = (
-        "_began_s",
         "_file_bytes_left",
         "_file_bytes_max",
         "_lines",
         "_monotonic_s",
         "_number",
         "_sink",
+        "began_s",
+        "begun",
         "on",
         "trouble",
     )
@@ -81,24 +85,32 @@ class FrameLog:
         self.on = False
         self.trouble: str | None = None  # why the file does not have it all
         self._monotonic_s = monotonic_s
-        self._began_s = 0.0
+        self.begun = 0
+        self.began_s = 0.0
         self._number = 0
         self._lines: deque[FrameLine] = deque(maxlen=recent_lines_max)
         self._file_bytes_max = self._file_bytes_left = file_bytes_max
         self._sink: Sink | None = None
 
-    def begin(self, began_at: str, sink: Sink | None = None) -> None:
+    def begin(self, began_at: str, sink: Sink | None = None, *, began_s: float | None = None) -> None:
         """Write down all connections that are opened from now on; what was kept is forgotten.
 
-        `began_at`: this moment, for readers. `sink`: takes every line besides; None: none does.
+        `began_at`: this moment, for readers. `sink`: takes every line besides; None: none does. `began_s`: when the log began
+        elsewhere, which seconds count from; None: now.
         """
         self._lines.clear()
         self._number = 0
         self.trouble = None
-        self._began_s = self._monotonic_s()
+        self.begun += 1
+        self.began_s = self._monotonic_s() if began_s is None else began_s
         self._sink, self._file_bytes_left = sink, self._file_bytes_max
         self._write(f"{FIRST_LINE}{began_at}\n{_LEGEND}")
         self.on = True
+
+    def drop(self) -> None:
+        """Forget all lines and count from 1 again, in a process that has only taken over the log of another."""
+        self._lines.clear()
+        self._number = 0
 
     def forget(self) -> None:
         """Keep none of the lines so far; numbers and the file go on."""
@@ -126,7 +138,7 @@ class FrameLog:
 
     def add(self, connection: int, direction: Direction, texts: Iterable[FrameText]) -> None:
         """Write down frames of one moment."""
-        at_s = self._monotonic_s() - self._began_s
+        at_s = self._monotonic_s() - self.began_s
         for stream, text in texts:
             if not self.on:
                 continue  # the reader is to see all bytes
@@ -171,14 +183,22 @@ class FrameLog:
             self.trouble = f"it cannot be written ({error})"
 
     def recent(
-        self, *, after: int = 0, connection: int | None = None, stream: int | None = None, lines_max: int = 1_000
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        connection: int | None = None,
+        stream: int | None = None,
+        lines_max: int = 1_000,
     ) -> list[FrameLine]:
-        """The lines behind number `after` that are still kept, oldest first, at most `lines_max`.
+        """The lines behind number `after` and up to `until` that are still kept, oldest first, at most `lines_max`.
 
         `connection`, `stream`: of these alone. Frames of the whole connection belong to each of its streams.
         """
         found: list[FrameLine] = []
         for line in self._lines:
+            if until is not None and line.number > until:
+                break
             if (
                 line.number > after
                 and (connection is None or line.connection == connection)

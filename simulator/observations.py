@@ -18,25 +18,35 @@ OBSERVATIONS_MAX = 500_000
 class Observations:
     """The records of one simulator. `monotonic_s`: any clock that only goes forward.
 
-    `on`: somebody asked. `missed`: records that found no room.
+    `on`: somebody asked. `missed`: records that found no room. `begun`: how often observing began. `began_s`: when it last did,
+    by that clock.
     """
 
-    __slots__ = ("_began_s", "_kept", "_kept_max", "_monotonic_s", "missed", "on")
+    __slots__ = ("_kept", "_kept_max", "_monotonic_s", "began_s", "begun", "missed", "on")
 
     def __init__(self, monotonic_s: Callable[[], float], observations_max: int = OBSERVATIONS_MAX) -> None:
         self.on = False
         self.missed = 0
+        self.begun = 0
+        self.began_s = 0.0
         self._monotonic_s = monotonic_s
-        self._began_s = 0.0
         self._kept: list[Observation] = []
         self._kept_max = observations_max
 
-    def begin(self) -> None:
-        """Observe from now on, with nothing kept of before. Connections that are open already are not followed."""
+    def begin(self, began_s: float | None = None) -> None:
+        """Observe from now on, with nothing kept of before. Connections that are open already are not followed.
+
+        `began_s`: when observing began elsewhere, which times are counted from; None: now.
+        """
         self.on = True
+        self.begun += 1
+        self.began_s = self._monotonic_s() if began_s is None else began_s
+        self.drop()
+
+    def drop(self) -> None:
+        """Keep none of the records so far; whether any are made, and since when times count, stays."""
         self.missed = 0
         self._kept = []
-        self._began_s = self._monotonic_s()
 
     def end(self) -> None:
         """Observe no longer; what was kept can still be read."""
@@ -44,7 +54,7 @@ class Observations:
 
     def now_s(self) -> float:
         """Seconds since observing began: the `at_s` of a record made now."""
-        return round(self._monotonic_s() - self._began_s, 6)
+        return round(self._monotonic_s() - self.began_s, 6)
 
     def record(self, observation: Observation) -> None:
         """Keep a record, if anybody asked and there is room."""

@@ -108,9 +108,12 @@ class Rig:
         if self.apns.overlay is not self.registry:
             raise ValueError("the registry of a rig must be the overlay of its APNs state: pass the same object")
 
-    def observe(self) -> None:
-        """Keep records of all that is seen and done on connections from now on; what was kept before is forgotten."""
-        self.observations.begin()
+    def observe(self, began_s: float | None = None) -> None:
+        """Keep records of all that is seen and done on connections from now on; what was kept before is forgotten.
+
+        `began_s`: when that began elsewhere (`Observations.begin`).
+        """
+        self.observations.begin(began_s)
         self.journal.watch(self.observations.judged)
         self._watch_faults()
 
@@ -120,10 +123,13 @@ class Rig:
         self.journal.watch(None)
         self._watch_faults()
 
-    def log_frames(self, sink: Sink | None = None) -> None:
-        """Write down the frames of all connections that are opened from now on. `sink`: takes the lines besides."""
+    def log_frames(self, sink: Sink | None = None, *, began_s: float | None = None) -> None:
+        """Write down the frames of all connections that are opened from now on. `sink`: takes the lines besides.
+
+        `began_s`: when the log began elsewhere (`FrameLog.begin`).
+        """
         began = datetime.fromtimestamp(self.clock.now_s(), UTC)
-        self.frame_log.begin(began.isoformat(timespec="milliseconds"), sink)
+        self.frame_log.begin(began.isoformat(timespec="milliseconds"), sink, began_s=began_s)
         self._watch_faults()
 
     def stop_logging_frames(self) -> None:

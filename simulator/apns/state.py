@@ -69,6 +69,7 @@ class ApnsState:
     - `device_rate`: whether one notification more is too much for a device token (lower-case) at this instant; None: off.
       `connection_rate`, `provider_token_rate`: the same for a connection (by its number) and for a provider token (its text).
     - `epoch_ms`: what the instants sealed into device tokens count from.
+    - `watched`: told of every good provider token at its first sight. `key_watched`: of a key's new current token.
     - `seen_tokens`: the good provider tokens; `refused_tokens`: the version of the state that refused a token.
     - `version`: grows with every assignment to a field, so that what was derived from an older state is told apart.
       The mappings are therefore replaced as a whole, never changed in place.
@@ -92,6 +93,8 @@ class ApnsState:
     key_tokens: Mapping[tuple[str, str], CurrentToken] = field(default_factory=dict)
     seen_tokens: RecentTexts[SeenToken] = field(default_factory=lambda: RecentTexts(SEEN_TOKENS_MAX))
     refused_tokens: RecentTexts[int] = field(default_factory=lambda: RecentTexts(REFUSED_TOKENS_MAX))
+    watched: Callable[[SeenToken, float], None] | None = None
+    key_watched: Callable[[tuple[str, str], CurrentToken], None] | None = None
     version: int = 0
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -144,9 +147,22 @@ class ApnsState:
         fresh = self._verify(text, seen, now_s)
         if fresh is not None:
             self.seen_tokens.keep(text, fresh)
+            if seen is None and self.watched is not None:
+                self.watched(fresh, now_s)
         elif len(text) <= PROVIDER_TOKEN_BYTES_MAX:
             self.refused_tokens.keep(text, self.version)
         return fresh
+
+    def put_token(self, text: bytes, verified: bool, seen_at_s: float, clock_offset_s: float) -> None:
+        """Know a provider token that another worker has read, so that it ages from its first sight anywhere.
+
+        `seen_at_s`: when that was, by the simulator's clock, which was `clock_offset_s` ahead of the real one.
+        """
+        token = None if self.seen_tokens.get(text) is not None else parse(text)
+        key = None if token is None else self._key_of(token.team_id, token.key_id)
+        if token is not None and key is not None:
+            seen = SeenToken.at_first_sight(text, token, key, verified, seen_at_s, clock_offset_s)
+            self.seen_tokens.keep(text, seen)
 
     def _verify(self, text: bytes, seen: SeenToken | None, now_s: float) -> SeenToken | None:
         token = parse(text) if seen is None else seen.token
@@ -170,6 +186,12 @@ class ApnsState:
         identity = (seen.token.team_id, seen.token.key_id)
         if self.key_tokens.get(identity) is current:
             return
+        self.put_key_token(identity, current)
+        if self.key_watched is not None:
+            self.key_watched(identity, current)
+
+    def put_key_token(self, identity: tuple[str, str], current: CurrentToken) -> None:
+        """Note the current token of a key, by team and key id, as another worker has."""
         others = {known: token for known, token in self.key_tokens.items() if known != identity}
         if len(others) >= KEY_TOKENS_MAX:
             del others[next(iter(others))]

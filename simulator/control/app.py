@@ -28,6 +28,7 @@ from simulator.control import (
 from simulator.control.endpoint import AnyEndpoint, Call, ControlPlane, Endpoint, NoBody, NoQuery
 from simulator.control.problems import Problem, json_response, problem_response
 from simulator.control.security import ControlAccess, SecurityGate
+from simulator.control.view import OneProcess, View
 from simulator.rig import Rig
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -37,12 +38,14 @@ def _always() -> bool:
     return True
 
 
-def create_app(rig: Rig, access: ControlAccess, ready: Callable[[], bool] = _always) -> Starlette:
-    """The application. `ready`: whether the provider port is open, for `/readyz`.
+def create_app(
+    rig: Rig, access: ControlAccess, ready: Callable[[], bool] = _always, view: View | None = None
+) -> Starlette:
+    """The application. `ready`: whether the provider port is open, for `/readyz`. `view`: where `rig` is not all there is.
 
     Its `state.plane` is the `ControlPlane`; whoever serves it calls its `close` when it shuts down.
     """
-    plane = ControlPlane(rig, ready)
+    plane = ControlPlane(view or OneProcess(rig), ready)
     endpoints = all_endpoints(bearer=access.bearer_token is not None)
     app = Starlette(
         routes=[_route(path, endpoints, plane) for path in dict.fromkeys(each.path for each in endpoints)],

@@ -1,30 +1,15 @@
 """`/api/v1/clock` and `/api/v1/reset`: time in the simulator, and beginning anew."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 import msgspec
 from starlette.responses import Response
 
+from simulator.changes import RESETS, ClockSet, Part, Reset
 from simulator.clock import INSTANT_MS_MAX, Clock
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
-from simulator.control.provider_control import reset_providers
-from simulator.control.slices import in_slices
-from simulator.rig import Rig
-
-Part = Literal[
-    "subscriptions",
-    "journal",
-    "ledger",
-    "overlay",
-    "clock",
-    "counters",
-    "provider-tokens",
-    "rates",
-    "service",
-    "faults",
-]
+from simulator.control.slices import free_in_slices
 
 
 class ClockAnswer(msgspec.Struct, frozen=True):
@@ -81,90 +66,34 @@ async def change_clock(call: Call[NoQuery, ClockChange]) -> msgspec.Struct | Res
         )
     if change.at_ms is not None and change.mode != "freeze":
         raise ControlError(Problem.INVALID_BODY, '`at_ms` goes with {"mode":"freeze"} only; leave it out')
-    try:
-        if change.advance_ms is not None:
-            clock.advance(change.advance_ms)
-        elif change.mode == "freeze":
-            clock.freeze(change.at_ms)
-        else:
-            clock.resume()
-    except ValueError as error:
-        raise ControlError(Problem.INVALID_VALUE, str(error)) from None
+    async with call.view.changing() as tell:
+        try:
+            if change.advance_ms is not None:
+                clock.advance(change.advance_ms)
+            elif change.mode == "freeze":
+                clock.freeze(change.at_ms)
+            else:
+                clock.resume()
+        except ValueError as error:
+            raise ControlError(Problem.INVALID_VALUE, str(error)) from None
+        tell(ClockSet.of(call.rig))
     return _shown(clock)
 
 
 async def reset(call: Call[NoQuery, ResetRequest]) -> msgspec.Struct | Response:
     """POST reset."""
-    wanted = list(_RESETS) if call.body.parts is None else call.body.parts
-    parts = [part for part in _RESETS if part in wanted]
-    for part in parts:
-        await _RESETS[part](call.rig)
+    wanted = list(RESETS) if call.body.parts is None else call.body.parts
+    parts = [part for part in RESETS if part in wanted]
+    change = Reset(parts)
+    async with call.view.changing() as tell:
+        freeing = change.apply(call.rig)
+        tell(change)
+    await free_in_slices(freeing)
     return ResetAnswer(parts)
 
 
 def _shown(clock: Clock) -> ClockAnswer:
     return ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000))
-
-
-async def _reset_subscriptions(rig: Rig) -> None:
-    rig.fcm.fan_outs.clear()
-    await in_slices(rig.fcm.subscriptions.clear_steps())
-    await in_slices(rig.fcm.registrations.clear_steps())
-
-
-async def _reset_journal(rig: Rig) -> None:
-    await in_slices(rig.journal.clear_steps())
-
-
-async def _reset_ledger(rig: Rig) -> None:
-    rig.ledger.reset()
-    rig.registrations.start_over()
-
-
-async def _reset_overlay(rig: Rig) -> None:
-    await in_slices(rig.registry.clear_steps())
-    await in_slices(rig.fcm.overlay.clear_steps())
-
-
-async def _reset_clock(rig: Rig) -> None:
-    rig.clock.resume()
-
-
-async def _reset_counters(rig: Rig) -> None:
-    rig.counters.reset()
-    rig.faults.played.clear()
-
-
-async def _reset_provider_tokens(rig: Rig) -> None:
-    rig.apns.forget_tokens()
-    rig.fcm.forget_tokens()
-
-
-async def _reset_rates(rig: Rig) -> None:
-    await in_slices(rig.fcm.rates.clear_steps())
-
-
-async def _reset_service(rig: Rig) -> None:
-    reset_providers(rig)
-
-
-async def _reset_faults(rig: Rig) -> None:
-    rig.faults.clear()
-
-
-_RESETS: dict[Part, Callable[[Rig], Awaitable[None]]] = {
-    # First, so that no message to a topic is delivered into what has just begun anew.
-    "subscriptions": _reset_subscriptions,
-    "journal": _reset_journal,
-    "ledger": _reset_ledger,
-    "overlay": _reset_overlay,
-    "clock": _reset_clock,
-    "counters": _reset_counters,
-    "provider-tokens": _reset_provider_tokens,
-    "rates": _reset_rates,
-    "service": _reset_service,
-    "faults": _reset_faults,
-}
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from simulator.apns.reasons import Reason
 from simulator.apns.state import UnknownTokens
+from simulator.changes import StateRemoved, StateSet
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.fcm_tokens import known_of_registration, mint_registrations
 from simulator.control.problems import ControlError, Problem
@@ -20,7 +21,7 @@ from simulator.control.token_records import (
     RegistrationAnswer,
     SealedFacts,
     StateChange,
-    StateSet,
+    StateShown,
     TokenAnswer,
 )
 from simulator.devices.fates import Death, Fate, Provider
@@ -80,16 +81,20 @@ async def set_state(call: Call[NoQuery, StateChange]) -> msgspec.Struct | Respon
             f"the state {fate.wire_name!r} cannot be set by hand; those that can: {_listed(provider, settable=True)}",
         )
     since_ms = rig.clock.now_ms() if body.since_ms is None else body.since_ms
-    overlay = rig.registry if provider is Provider.APNS else rig.fcm.overlay
-    overlay.set(token, DeviceState(fate, since_ms))
+    async with call.view.changing() as tell:
+        change = StateSet(provider.value, token, fate.wire_name, since_ms)
+        change.apply(rig)
+        tell(change)
     return known_of(rig, provider, token)
 
 
 async def remove_state(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """DELETE tokens/{token}: the token speaks for itself again. Nothing happens when no state was set."""
     provider, token = _named(call)
-    overlay = call.rig.registry if provider is Provider.APNS else call.rig.fcm.overlay
-    overlay.remove(token)
+    async with call.view.changing() as tell:
+        change = StateRemoved(provider.value, token)
+        change.apply(call.rig)
+        tell(change)
     return known_of(call.rig, provider, token)
 
 
@@ -197,7 +202,7 @@ def _known_of_apns(rig: Rig, token: bytes) -> TokenAnswer:
             topic_tag=sealed.topic_tag.hex(),
             platform=None,
         ),
-        state_set=None if state is None else StateSet(state.fate.wire_name, state.since_ms),
+        state_set=None if state is None else StateShown(state.fate.wire_name, state.since_ms),
         answer=_expected(rig, None if sealed is None else sealed.fate, died_at_ms, state),
         ledger=None if sealed is None else LedgerMark(*rig.ledger.mark(sealed.seed, sealed.index)),
         registration=None,

@@ -17,6 +17,7 @@ from starlette.types import Receive
 
 from simulator.bounds import BoundReachedError
 from simulator.control.problems import ControlError, Problem, json_response, problem_response
+from simulator.control.view import View
 from simulator.rig import Rig
 
 BODY_BYTES_MAX = 64 * 1024
@@ -35,9 +36,9 @@ class NoBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(slots=True)
 class ControlPlane:
-    """What one control plane keeps besides the rig. `closing`: set when it shuts down."""
+    """What one control plane keeps besides the rig. `view`: what it looks at and changes. `closing`: set when it shuts down."""
 
-    rig: Rig
+    view: View
     ready: Callable[[], bool]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     round_changing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -67,8 +68,13 @@ class Call(Generic[QueryT, BodyT]):
 
     @property
     def rig(self) -> Rig:
-        """The simulator's state."""
-        return self.plane.rig
+        """The simulator's state, as far as all its processes have it alike."""
+        return self.plane.view.rig
+
+    @property
+    def view(self) -> View:
+        """The whole simulator, what its processes have of their own too."""
+        return self.plane.view
 
     async def given_up(self) -> None:
         """Returns when nobody waits for the answer any more: the client has gone, or the control plane closes."""
@@ -233,5 +239,7 @@ def _type_described(kind: msgspec.inspect.Type) -> str:
             return f"list of {_type_described(item)}"
         case msgspec.inspect.BoolType():
             return "true or false"
+        case msgspec.inspect.DictType(value_type=value):
+            return f"object whose values are {_type_described(value)}"
         case _:
             return "text"

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from starlette.responses import Response
 
+from simulator.changes import FaultAdded, FaultsRemoved
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
 from simulator.faults.engine import FAULTS_MAX, ActiveFault
@@ -39,7 +40,7 @@ class FaultsAnswer(msgspec.Struct, frozen=True):
     faults: list[FaultAnswer]
 
 
-class FaultsRemoved(msgspec.Struct, frozen=True):
+class FaultsGone(msgspec.Struct, frozen=True):
     """How many are at work no more."""
 
     removed: int
@@ -47,6 +48,7 @@ class FaultsRemoved(msgspec.Struct, frozen=True):
 
 async def list_faults(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET faults."""
+    await call.view.standing()
     return FaultsAnswer([_shown(each) for each in call.rig.faults])
 
 
@@ -56,23 +58,31 @@ async def add_fault(call: Call[NoQuery, FaultRequest]) -> msgspec.Struct | Respo
         planned = plan_fault(call.body.fault, call.body.options)
     except ValueError as error:
         raise ControlError(Problem.INVALID_VALUE, str(error)) from None
-    return _shown(call.rig.faults.add(planned, call.rig.clock.now_s()))
+    async with call.view.changing() as tell:
+        added = call.rig.faults.add(planned, call.rig.clock.now_s())
+        tell(FaultAdded.of(added))
+    return _shown(added)
 
 
 async def remove_fault(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """DELETE faults/{fault}."""
     text = call.path_values["fault"]
     known = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
-    if not known or not call.rig.faults.remove(int(text)):
-        raise ControlError(
-            Problem.UNKNOWN_FAULT, f"no fault {text[:40]!r} is at work; GET /api/v1/faults lists those that are"
-        )
-    return FaultsRemoved(1)
+    async with call.view.changing() as tell:
+        if not known or not call.rig.faults.remove(int(text)):
+            raise ControlError(
+                Problem.UNKNOWN_FAULT, f"no fault {text[:40]!r} is at work; GET /api/v1/faults lists those that are"
+            )
+        tell(FaultsRemoved([int(text)]))
+    return FaultsGone(1)
 
 
 async def remove_faults(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """DELETE faults."""
-    return FaultsRemoved(call.rig.faults.clear())
+    async with call.view.changing() as tell:
+        removed = call.rig.faults.clear()
+        tell(FaultsRemoved(None))
+    return FaultsGone(removed)
 
 
 def _shown(active: ActiveFault) -> FaultAnswer:
@@ -83,7 +93,7 @@ def _shown(active: ActiveFault) -> FaultAnswer:
         options_of(planned),
         fault_line(planned),
         int(active.added_s * 1000),
-        active.matcher.played,
+        active.played,
     )
 
 
@@ -117,7 +127,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         handler=remove_faults,
         query=NoQuery,
         body=NoBody,
-        answer=FaultsRemoved,
+        answer=FaultsGone,
     ),
     Endpoint(
         method="DELETE",
@@ -127,7 +137,7 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         handler=remove_fault,
         query=NoQuery,
         body=NoBody,
-        answer=FaultsRemoved,
+        answer=FaultsGone,
         problems=(Problem.UNKNOWN_FAULT,),
     ),
 )

@@ -11,7 +11,7 @@ from simulator.control.token_records import (
     RegistrationFacts,
     SealedFacts,
     SeatFacts,
-    StateSet,
+    StateShown,
     TokenAnswer,
 )
 from simulator.devices.draws import Minted
@@ -71,7 +71,7 @@ def known_of_registration(rig: Rig, text: bytes, registration: Registration) -> 
             topic_tag=None,
             platform=sealed.platform.name.lower(),
         ),
-        state_set=None if state is None else StateSet(state.fate.wire_name, state.since_ms),
+        state_set=None if state is None else StateShown(state.fate.wire_name, state.since_ms),
         answer=_expected(rig, text, registration),
         ledger=None if sealed is None else LedgerMark(*rig.ledger.mark(sealed.seed, sealed.index)),
         registration=_facts(rig, registration),

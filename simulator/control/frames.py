@@ -6,11 +6,13 @@ from typing import Annotated
 import msgspec
 from starlette.responses import Response
 
+from simulator.changes import FrameLogSet
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.observing import JSON_LINES
 from simulator.control.problems import SECURITY_HEADERS
 from simulator.control.slices import in_slices
-from simulator.frame_log import FrameLine, FrameLog
+from simulator.control.view import View
+from simulator.frame_log import FrameLine
 
 PAGE_DEFAULT = 1_000
 PAGE_MAX = 10_000
@@ -59,27 +61,27 @@ class FrameLogAnswer(msgspec.Struct, frozen=True):
 async def show_frames(call: Call[FramesQuery, NoBody]) -> msgspec.Struct | Response:
     """GET frames: one JSON object a line."""
     query = call.query
-    found = call.rig.frame_log.recent(
-        after=query.after, connection=query.connection, stream=query.stream, lines_max=query.limit
-    )
+    found = await call.view.frames(query.after, query.connection, query.stream, query.limit)
     return Response(b"".join(await in_slices(_steps(found))), 200, {**SECURITY_HEADERS}, media_type=JSON_LINES)
 
 
 async def show_frame_log(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET frame-log."""
-    return _shown(call.rig.frame_log)
+    return await _shown(call.view)
 
 
 async def change_frame_log(call: Call[NoQuery, FrameLogChange]) -> msgspec.Struct | Response:
     """PUT frame-log."""
     rig = call.rig
-    if not call.body.on:
-        rig.stop_logging_frames()
-    elif rig.frame_log.on:
-        rig.frame_log.forget()
-    else:
-        rig.log_frames()
-    return _shown(rig.frame_log)
+    async with call.view.changing() as tell:
+        if not call.body.on:
+            rig.stop_logging_frames()
+        elif rig.frame_log.on:
+            rig.frame_log.forget()
+        else:
+            rig.log_frames()
+        tell(FrameLogSet(rig.frame_log.began_s if call.body.on else None))
+    return await _shown(call.view)
 
 
 def _steps(found: Sequence[FrameLine]) -> Generator[None, None, list[bytes]]:
@@ -91,8 +93,9 @@ def _steps(found: Sequence[FrameLine]) -> Generator[None, None, list[bytes]]:
     return lines
 
 
-def _shown(log: FrameLog) -> FrameLogAnswer:
-    return FrameLogAnswer(log.on, log.lines, log.trouble)
+async def _shown(view: View) -> FrameLogAnswer:
+    standing, log = await view.standing(), view.rig.frame_log
+    return FrameLogAnswer(log.on, standing.frame_lines, log.trouble)
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

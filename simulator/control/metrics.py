@@ -1,22 +1,24 @@
 """The counters in Prometheus's text formats. Imported on the first scrape: prometheus_client takes 50 ms to import."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from simulator.control.view import Standing, WorkerStanding
 from simulator.door import FILE_DESCRIPTORS
 from simulator.limits import LIMITS
 from simulator.rig import Rig
 
 
 class RigCollector(Collector):
-    """Reads a rig when scraped; the hot path knows nothing of metrics."""
+    """Reads a rig when scraped; the hot path knows nothing of metrics. `standing`: what its processes have done."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, standing: Standing) -> None:
         self._rig = rig
+        self._standing = standing
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: so that registering does not collect."""
@@ -24,7 +26,8 @@ class RigCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All metrics, as they stand."""
-        counters, journal, ledger, fcm = self._rig.counters, self._rig.journal, self._rig.ledger, self._rig.fcm
+        standing, ledger, fcm = self._standing, self._rig.ledger, self._rig.fcm
+        counters, journal = standing.counters, standing.journal
         yield _counter("notifications", "Notifications taken by the provider plane.", counters.notifications)
         yield _counter("accepted", "Notifications accepted.", counters.accepted)
         rejected = CounterMetricFamily("pushrig_rejected", "Notifications rejected, by reason.", labels=["reason"])
@@ -70,7 +73,7 @@ class RigCollector(Collector):
             reached.add_metric([limit], counters.limits_reached[limit])
         yield reached
         played = CounterMetricFamily("pushrig_faults_played", "Effects of faults at work, by name.", labels=["fault"])
-        for name, count in sorted(self._rig.faults.played.items()):
+        for name, count in sorted(standing.faults_played.items()):
             played.add_metric([name], count)
         yield played
         yield _gauge("faults_active", "Faults at work.", len(self._rig.faults))
@@ -83,8 +86,23 @@ class RigCollector(Collector):
         yield _gauge("fcm_subscriptions", "Subscriptions of registrations to FCM's topics.", len(fcm.subscriptions))
         yield _gauge("fcm_topics", "FCM's topics that any registration follows.", fcm.subscriptions.topics_count)
         yield _gauge("fcm_imported_registrations", "Registrations made of APNs tokens.", len(fcm.registrations))
-        yield _gauge("fcm_fan_outs_waiting", "Messages to FCM's topics not yet delivered.", len(fcm.fan_outs))
+        yield _gauge("fcm_fan_outs_waiting", "Messages to FCM's topics not yet delivered.", standing.fan_outs_waiting)
         yield _gauge("clock_offset_seconds", "The simulator's time less the real time.", self._rig.clock.offset_s)
+        if standing.workers:
+            yield from _of_workers(standing.workers)
+
+
+def _of_workers(workers: Sequence[WorkerStanding]) -> Iterable[Metric]:
+    label = ["worker"]
+    taken = CounterMetricFamily("pushrig_worker_notifications", "Taken by each worker's present process.", labels=label)
+    connections = GaugeMetricFamily("pushrig_worker_connections_open", "Connections open at each worker.", labels=label)
+    restarts = CounterMetricFamily("pushrig_worker_restarts", "Processes that took a dead one's place.", labels=label)
+    for each in workers:
+        number = [str(each.number)]
+        taken.add_metric(number, each.notifications)
+        connections.add_metric(number, each.connections_open)
+        restarts.add_metric(number, each.restarts)
+    return taken, connections, restarts
 
 
 def _counter(name: str, documentation: str, value: int) -> Metric:
@@ -95,9 +113,9 @@ def _gauge(name: str, documentation: str, value: float) -> Metric:
     return GaugeMetricFamily(f"pushrig_{name}", documentation, value=value)
 
 
-def rendered(rig: Rig, accept: str) -> tuple[bytes, str]:
+def rendered(rig: Rig, standing: Standing, accept: str) -> tuple[bytes, str]:
     """The metrics in the format that the Accept field asks for, and its content type."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RigCollector(rig))
+    registry.register(RigCollector(rig, standing))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type

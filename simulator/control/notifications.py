@@ -2,17 +2,17 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Annotated, Literal
 
 import msgspec
 from starlette.responses import Response
 
 from simulator.apns.reasons import Reason
+from simulator.changes import JournalCleared
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
-from simulator.control.slices import in_slices
-from simulator.control.waiting import wait_for
+from simulator.control.slices import free_in_slices, in_slices
 from simulator.fcm.errors import Cause
 from simulator.fcm.registrations import Registrations
 from simulator.journal import Entry, Found, Numbered, Wanted, topic_of
@@ -113,22 +113,20 @@ class ClearedAnswer(msgspec.Struct, frozen=True):
 
 async def list_notifications(call: Call[NotificationsQuery, NoBody]) -> msgspec.Struct | Response:
     """GET: wait if asked to, then search."""
-    query, journal = call.query, call.rig.journal
+    query, view = call.query, call.view
     wanted = _wanted(query, call.rig.fcm.registrations)
     arrived = None
     if query.count is not None:
-        arrived = await wait_for(journal, wanted, query.count, query.wait_s or 0.0, call.given_up)
+        arrived = await view.wait_for(wanted, query.count, query.wait_s or 0.0, call.given_up)
     elif query.wait_s is not None:
         raise ControlError(Problem.INVALID_QUERY, "`wait_s` needs `count`: how many notifications to wait for")
-    newest_first = query.order == "newest"
-    found = await in_slices(
-        journal.search_steps(wanted, query.limit, newest_first=newest_first, after_number=query.after)
-    )
+    found = await view.search(wanted, query.limit, newest_first=query.order == "newest", after=query.after)
     items = await in_slices(_items(found))
+    journal = (await view.standing()).journal
     return NotificationsAnswer(
         total=journal.total,
         dropped=journal.dropped,
-        capacity=journal.entries_max,
+        capacity=journal.capacity,
         matched=found.matched,
         more=found.matched > len(items),
         arrived=arrived,
@@ -139,8 +137,12 @@ async def list_notifications(call: Call[NotificationsQuery, NoBody]) -> msgspec.
 
 async def clear_notifications(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """DELETE: forget them all."""
-    held = call.rig.journal.held
-    await in_slices(call.rig.journal.clear_steps())
+    async with call.view.changing() as tell:
+        held = (await call.view.standing()).journal.held
+        cleared = JournalCleared()
+        freeing = cleared.apply(call.rig)
+        tell(cleared)
+    await free_in_slices(freeing)
     return ClearedAnswer(held)
 
 
@@ -165,7 +167,7 @@ def _wanted(query: NotificationsQuery, registrations: Registrations) -> Wanted:
     return Wanted(
         provider=provider,
         token=token,
-        names=None if token is None else _names(token, registrations),
+        names=None if token is None else registrations.names(token),
         topic=_bytes(query.topic),
         status=query.status,
         reason=query.reason,
@@ -173,16 +175,6 @@ def _wanted(query: NotificationsQuery, registrations: Registrations) -> Wanted:
         since_ms=query.since_ms,
         until_ms=query.until_ms,
     )
-
-
-def _names(token: bytes, registrations: Registrations) -> Callable[[bytes], bool]:
-    """Whether a target of FCM is this one, or the other name of its registration (token, installation id)."""
-    key = registrations.key_of(token)
-
-    def named(target: bytes) -> bool:
-        return target.startswith(key) and registrations.key_of(target) == key
-
-    return named
 
 
 def _message_id(name: str | None) -> str | None:

@@ -1,23 +1,18 @@
 """`/api/v1/observations`: what the rig saw and did, for whoever grades a sender."""
 
-from collections.abc import Generator, Sequence
 from typing import Annotated
 
 import msgspec
 from starlette.responses import Response
 
+from simulator.changes import ObservingSet
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import SECURITY_HEADERS
-from simulator.control.slices import in_slices
-from simulator.observation_records import Observation
-from simulator.observations import Observations
+from simulator.control.view import View
 
 PAGE_DEFAULT = 1_000
 PAGE_MAX = 10_000
 JSON_LINES = "application/x-ndjson"
-_ENCODED_A_STEP = 100
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ObservationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -44,37 +39,32 @@ class ObservingAnswer(msgspec.Struct, frozen=True):
 
 async def show_observations(call: Call[ObservationsQuery, NoBody]) -> msgspec.Struct | Response:
     """GET observations: one JSON object a line."""
-    found = call.rig.observations.page(call.query.after, call.query.limit)
-    lines = await in_slices(_lines_steps(found, call.query.after + 1))
+    lines = await call.view.observations(call.query.after, call.query.limit)
     return Response(b"".join(lines), 200, {**SECURITY_HEADERS}, media_type=JSON_LINES)
 
 
 async def show_observing(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET observing."""
-    return _shown(call.rig.observations)
+    return await _shown(call.view)
 
 
 async def change_observing(call: Call[NoQuery, ObservingChange]) -> msgspec.Struct | Response:
     """PUT observing."""
-    if call.body.on:
-        call.rig.observe()
-    else:
-        call.rig.stop_observing()
-    return _shown(call.rig.observations)
+    rig = call.rig
+    async with call.view.changing() as tell:
+        if call.body.on:
+            rig.observe()
+        else:
+            rig.stop_observing()
+        tell(ObservingSet(rig.observations.began_s if call.body.on else None))
+    return await _shown(call.view)
 
 
-def _lines_steps(found: Sequence[Observation], first_number: int) -> Generator[None, None, list[bytes]]:
-    lines = []
-    for number, each in enumerate(found, first_number):
-        # The number goes first, into the object that msgspec has made.
-        lines.append(b'{"number":%d,%b\n' % (number, _encode(each)[1:]))
-        if number % _ENCODED_A_STEP == 0:
-            yield
-    return lines
-
-
-def _shown(observations: Observations) -> ObservingAnswer:
-    return ObservingAnswer(observations.on, observations.kept, observations.missed, observations.now_s())
+async def _shown(view: View) -> ObservingAnswer:
+    standing, observations = await view.standing(), view.rig.observations
+    return ObservingAnswer(
+        observations.on, standing.observations_kept, standing.observations_missed, observations.now_s()
+    )
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from starlette.responses import Response
 
+from simulator.changes import RoundStarted
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
 from simulator.control.slices import in_slices
@@ -101,8 +102,10 @@ async def start_round(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """POST ledger/rounds: the finished round is summed up before the answer, so that its memory is free by then."""
     ledger = call.rig.ledger
     async with call.plane.round_changing:
-        finished = ledger.round
-        started = ledger.start_round()
+        async with call.view.changing() as tell:
+            finished = ledger.round
+            started = ledger.start_round()
+            tell(RoundStarted())
         with suppress(UnknownRoundError):  # reset meanwhile
             await in_slices(ledger.view_steps(finished))
     return RoundAnswer(started, finished)

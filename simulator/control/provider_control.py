@@ -5,20 +5,16 @@ from typing import Literal
 import msgspec
 from starlette.responses import Response
 
-from simulator.apns.state import Condition
+from simulator.changes import ProvidersSet
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
 from simulator.control.problems import ControlError, Problem
-from simulator.fcm.state import ApnsCredential, FcmCondition
+from simulator.control.view import View
 from simulator.rates.rates import Rates
 from simulator.rig import Rig
 
 ApnsConditionName = Literal["ok", "shutting-down", "unavailable", "internal-error"]
 FcmConditionName = Literal["ok", "unavailable", "internal-error", "bad-gateway"]
 CredentialName = Literal["valid", "invalid", "wrong-environment"]
-
-_APNS_CONDITIONS = {condition.wire_name: condition for condition in Condition}
-_FCM_CONDITIONS = {condition.wire_name: condition for condition in FcmCondition}
-_CREDENTIALS = {credential.wire_name: credential for credential in ApnsCredential}
 
 
 class ServiceChange(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -76,34 +72,28 @@ async def show_service(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response
 
 async def change_service(call: Call[NoQuery, ServiceChange]) -> msgspec.Struct | Response:
     """PUT service."""
-    rig, change = call.rig, call.body
+    change = call.body
     if change.apns is None and change.fcm is None:
         raise ControlError(Problem.INVALID_BODY, 'one of `apns` and `fcm` is needed, as in {"fcm":"unavailable"}')
-    if change.apns is not None:
-        rig.apns.condition = _APNS_CONDITIONS[change.apns]
-    if change.fcm is not None:
-        rig.fcm.condition = _FCM_CONDITIONS[change.fcm]
-    return _service(rig)
+    await _change(call.view, apns=change.apns, fcm=change.fcm)
+    return _service(call.rig)
 
 
 async def show_fcm(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET fcm."""
-    return _project(call.rig)
+    return await _project(call.view)
 
 
 async def change_fcm(call: Call[NoQuery, FcmChange]) -> msgspec.Struct | Response:
     """PUT fcm."""
-    fcm, change = call.rig.fcm, call.body
+    change = call.body
     if change.api_enabled is None and change.apns_credential is None:
         raise ControlError(
             Problem.INVALID_BODY,
             'one of `api_enabled` and `apns_credential` is needed, as in {"apns_credential":"invalid"}',
         )
-    if change.api_enabled is not None:
-        fcm.api_enabled = change.api_enabled
-    if change.apns_credential is not None:
-        fcm.apns_credential = _CREDENTIALS[change.apns_credential]
-    return _project(call.rig)
+    await _change(call.view, api_enabled=change.api_enabled, apns_credential=change.apns_credential)
+    return await _project(call.view)
 
 
 async def show_rates(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
@@ -111,20 +101,21 @@ async def show_rates(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     return call.rig.fcm.rates.kept
 
 
-def reset_providers(rig: Rig) -> None:
-    """Both in order, and FCM's project as it was at the start."""
-    rig.apns.condition = Condition.OK
-    rig.fcm.condition = FcmCondition.OK
-    rig.fcm.api_enabled = True
-    rig.fcm.apns_credential = ApnsCredential.VALID
+async def _change(view: View, **parts: str | bool | None) -> None:
+    """Set those parts of `ProvidersSet` that are not None."""
+    async with view.changing() as tell:
+        given = {name: value for name, value in parts.items() if value is not None}
+        changed = msgspec.structs.replace(ProvidersSet.of(view.rig), **given)
+        changed.apply(view.rig)
+        tell(changed)
 
 
 def _service(rig: Rig) -> ServiceAnswer:
     return ServiceAnswer(rig.apns.condition.wire_name, rig.fcm.condition.wire_name)
 
 
-def _project(rig: Rig) -> FcmAnswer:
-    fcm = rig.fcm
+async def _project(view: View) -> FcmAnswer:
+    fcm, standing = view.rig.fcm, await view.standing()
     return FcmAnswer(
         project_id=fcm.project.project_id,
         project_number=fcm.project.project_number,
@@ -135,7 +126,7 @@ def _project(rig: Rig) -> FcmAnswer:
         imported_registrations=len(fcm.registrations),
         subscriptions=len(fcm.subscriptions),
         topics=fcm.subscriptions.topics_count,
-        fan_outs_waiting=len(fcm.fan_outs),
+        fan_outs_waiting=standing.fan_outs_waiting,
     )
 
 

@@ -6,7 +6,7 @@ it does for every socket call.
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 SLICE_S = 0.001
@@ -26,3 +26,8 @@ async def in_slices(steps: Generator[None, None, Result]) -> Result:
         if time.perf_counter() >= until_s:
             await asyncio.sleep(0)
             until_s = time.perf_counter() + SLICE_S
+
+
+async def free_in_slices(freeing: Iterable[None]) -> None:
+    """Run what is left of a `Change`: the freeing of memory."""
+    await in_slices(each for each in freeing)

@@ -74,8 +74,19 @@ class FcmStats(msgspec.Struct, frozen=True):
     fan_outs_waiting: int
 
 
+class WorkerStats(msgspec.Struct, frozen=True):
+    """One of the processes that serve the provider port. `restarts`: how often another had to take its place, which then counts
+    `notifications` from 0. `pid`: null while there is none."""
+
+    number: int
+    pid: int | None
+    restarts: int
+    connections_open: int
+    notifications: int
+
+
 class StatsAnswer(msgspec.Struct, frozen=True):
-    """The simulator at a glance. `overlay_devices`: states set by hand."""
+    """The simulator at a glance. `overlay_devices`: states set by hand. `workers`: empty without `--workers`."""
 
     counters: CounterStats
     journal: JournalStats
@@ -83,6 +94,7 @@ class StatsAnswer(msgspec.Struct, frozen=True):
     fcm: FcmStats
     overlay_devices: int
     clock: ClockAnswer
+    workers: list[WorkerStats]
 
 
 async def live(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
@@ -103,21 +115,27 @@ async def metrics(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     await asyncio.to_thread(import_module, "simulator.control.metrics")
     from simulator.control.metrics import rendered
 
-    content, content_type = rendered(call.rig, call.accept)
+    content, content_type = rendered(call.rig, await call.view.standing(), call.accept)
     return Response(content, headers={**SECURITY_HEADERS, "content-type": content_type})
 
 
 async def stats(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET stats."""
-    rig, fcm = call.rig, call.rig.fcm
-    counters, journal, ledger, clock = rig.counters, rig.journal, rig.ledger, rig.clock
+    rig, fcm, standing = call.rig, call.rig.fcm, await call.view.standing()
+    counters, journal, ledger, clock = standing.counters, standing.journal, rig.ledger, rig.clock
     return StatsAnswer(
         counters=CounterStats(**{name: getattr(counters, name) for name in CounterStats.__struct_fields__}),
-        journal=JournalStats(journal.total, journal.held, journal.dropped, journal.entries_max),
+        journal=JournalStats(journal.total, journal.held, journal.dropped, journal.capacity),
         ledger=LedgerStats(ledger.round, ledger.pages_used, ledger.untracked, len(ledger.populations())),
-        fcm=FcmStats(len(fcm.subscriptions), fcm.subscriptions.topics_count, len(fcm.registrations), len(fcm.fan_outs)),
+        fcm=FcmStats(
+            len(fcm.subscriptions), fcm.subscriptions.topics_count, len(fcm.registrations), standing.fan_outs_waiting
+        ),
         overlay_devices=len(rig.registry) + len(fcm.overlay),
         clock=ClockAnswer(clock.mode.value, clock.now_ms(), round(clock.offset_s * 1000)),
+        workers=[
+            WorkerStats(**{name: getattr(each, name) for name in WorkerStats.__struct_fields__})
+            for each in standing.workers
+        ],
     )
 
 

@@ -75,7 +75,7 @@ class SealedFacts(msgspec.Struct, frozen=True):
     platform: str | None
 
 
-class StateSet(msgspec.Struct, frozen=True):
+class StateShown(msgspec.Struct, frozen=True):
     """A state set by hand, over what the token says of itself. `since_ms`: since the Unix epoch."""
 
     state: str
@@ -132,7 +132,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
     token: str
     provider: ProviderName
     sealed: SealedFacts | None
-    state_set: StateSet | None
+    state_set: StateShown | None
     answer: ExpectedAnswer
     ledger: LedgerMark | None
     registration: RegistrationFacts | None

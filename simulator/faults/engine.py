@@ -45,24 +45,31 @@ class Planned(NamedTuple):
 
 
 class ActiveFault:
-    """One that is at work. `number`: what it is called by. `added_s`: by the simulator's clock."""
+    """One that is at work. `number`: what it is called by. `added_s`: by the simulator's clock. `before`: the number of the
+    last connection or client that came before it."""
 
-    __slots__ = ("_answers", "added_s", "key", "matcher", "number", "planned", "play")
+    __slots__ = ("_answers", "added_s", "before", "key", "matcher", "number", "planned", "play")
 
     def __init__(
-        self, planned: Planned, number: int, key: bytes, added_s: float, connections_before: int, pages_left: PagesLeft
+        self, planned: Planned, number: int, key: bytes, added_s: float, before: int, pages_left: PagesLeft
     ) -> None:
         self.planned = planned
         self.number = number
         self.key = key
         self.added_s = added_s
+        self.before = before
         self._answers = TokenAnswers(pages_left)
         fault = planned.fault
         self.play: Play | None = fault.at_work() if isinstance(fault, RequestFault) else None
         provider, draws = (fault.provider, fault.draws) if isinstance(fault, RequestFault) else (None, False)
         self.matcher = Matcher(
-            planned.match, key, added_s, connections_before, self._answers, provider=provider, counts_answers=draws
+            planned.match, key, added_s, before, self._answers, provider=provider, counts_answers=draws
         )
+
+    @property
+    def played(self) -> int:
+        """How often it had an effect, in all workers together."""
+        return self.matcher.played + self.matcher.played_elsewhere
 
     def release(self) -> None:
         """It is at work no more."""
@@ -143,9 +150,16 @@ class Faults:
             raise ValueError(planned.contradiction)
         if len(self._active) >= FAULTS_MAX:
             raise BoundReachedError("FAULTS_MAX", FAULTS_MAX, "remove faults that are no longer needed")
-        number, seed = next(self._numbers), planned.match.seed
-        key = fault_key(self._seed, number) if seed is None else fault_key(seed, 0)
         before = self.arrivals if isinstance(planned.fault, DoorFault) else self.connections
+        return self.put(planned, now_s, next(self._numbers), before)
+
+    def put(self, planned: Planned, now_s: float, number: int, before: int) -> ActiveFault:
+        """Have a fault at work that `add` has had at work elsewhere, under the number that it got there.
+
+        `before`: the number of the newest connection, or of the newest client for a fault of theirs, when it was added.
+        """
+        seed = planned.match.seed
+        key = fault_key(self._seed, number) if seed is None else fault_key(seed, 0)
         added = ActiveFault(planned, number, key, now_s, before, self._pages_left)
         self._active[number] = added
         self._sort()

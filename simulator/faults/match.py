@@ -72,7 +72,8 @@ class Matcher:
 
     `key`: what shares are drawn by. `since_s`: by the simulator's clock. `connections_before`: the number of the last
     connection that came before. `provider`: whose requests alone are meant, where the match does not say.
-    `counts_answers`: also where the match alone would not need it.
+    `counts_answers`: also where the match alone would not need it. `played`: how often the fault was played here,
+    `played_elsewhere`: by the other workers of the simulator.
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class Matcher:
         "_since_s",
         "_topic",
         "played",
+        "played_elsewhere",
     )
 
     def __init__(
@@ -102,6 +104,7 @@ class Matcher:
         counts_answers: bool = False,
     ) -> None:
         self.played = 0
+        self.played_elsewhere = 0
         self._match = match
         self._key = key
         self._since_s = since_s
@@ -124,7 +127,7 @@ class Matcher:
         return (
             match.from_s <= passed_s
             and (match.until_s is None or passed_s < match.until_s)
-            and (match.times_max is None or self.played < match.times_max)
+            and (match.times_max is None or self.played + self.played_elsewhere < match.times_max)
         )
 
     def fits_connection(self, number: int) -> bool:

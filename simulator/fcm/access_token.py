@@ -93,10 +93,11 @@ class AccessTokens:
     """Mints and reads the access tokens of one service account.
 
     `clock_offset_s`: the simulator's now less the real now. `random_bytes`: such as `os.urandom`. `lenient`: any bearer that
-    is not empty passes, and the token endpoint looks at no signature.
+    is not empty passes, and the token endpoint looks at no signature. `watched`: told of every self-signed token that is taken
+    for one at its first sight, as an `authorization` value.
     """
 
-    __slots__ = ("_cipher", "_refused", "_seen", "account", "clock_offset_s", "lenient", "random_bytes")
+    __slots__ = ("_cipher", "_refused", "_seen", "account", "clock_offset_s", "lenient", "random_bytes", "watched")
 
     def __init__(
         self,
@@ -110,6 +111,7 @@ class AccessTokens:
         self.clock_offset_s = clock_offset_s
         self.random_bytes = random_bytes
         self.lenient = lenient
+        self.watched: Callable[[bytes, Grant], None] | None = None
         self._cipher: AESGCM | None = None
         self._seen: RecentTexts[Grant] = RecentTexts(SEEN_TOKENS_MAX)
         self._refused: RecentTexts[Fault] = RecentTexts(REFUSED_TOKENS_MAX)
@@ -129,6 +131,11 @@ class AccessTokens:
         sealed = nonce + self._sealing_cipher().encrypt(nonce, content, _FORMAT)
         return (_PREFIX + urlsafe_b64encode(sealed).rstrip(b"=")).decode()
 
+    def put(self, authorization: bytes, grant: Grant) -> None:
+        """Know a self-signed token that another worker has read, so that it ages from its first sight anywhere."""
+        if self._seen.get(authorization) is None:
+            self._seen.keep(authorization, grant)
+
     def forget(self) -> None:
         """Forget all tokens seen so far and the age of self-signed ones; for a reset."""
         self._seen.clear()
@@ -146,11 +153,14 @@ class AccessTokens:
             return CREDENTIAL_INVALID
         grant = self._seen.get(authorization)
         if grant is None:
-            grant = self._unsealed(text) if text.startswith(_PREFIX) else self._self_signed(text, now_s)
+            sealed = text.startswith(_PREFIX)
+            grant = self._unsealed(text) if sealed else self._self_signed(text, now_s)
             if grant is None:
                 self._refused.keep(text, CREDENTIAL_INVALID)
                 return CREDENTIAL_INVALID
             self._seen.keep(authorization, grant)
+            if self.watched is not None and not sealed:
+                self.watched(authorization, grant)
         if now_s >= grant.expires_at_s:
             return CREDENTIAL_EXPIRED
         if now_s < grant.valid_from_s:

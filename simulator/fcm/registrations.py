@@ -8,7 +8,7 @@ Pure: no I/O, clock or chance.
 """
 
 from binascii import b2a_base64
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import Enum, unique
 from hashlib import blake2b
 from typing import Final, NamedTuple, Protocol
@@ -92,13 +92,17 @@ class Registration(NamedTuple):
 
 
 class Registrations:
-    """Finds registrations by their texts, and keeps those that were imported. `len()`: how many were."""
+    """Finds registrations by their texts, and keeps those that were imported. `len()`: how many were.
 
-    __slots__ = ("_imported", "_imported_max")
+    `watched`: told of every one that is imported.
+    """
+
+    __slots__ = ("_imported", "_imported_max", "watched")
 
     def __init__(self, imported_max: int = IMPORTED_REGISTRATIONS_MAX) -> None:
         self._imported_max = imported_max
         self._imported: dict[bytes, ApnsSeat] = {}
+        self.watched: Callable[[ApnsSeat], None] | None = None
 
     def __len__(self) -> int:
         return len(self._imported)
@@ -143,7 +147,22 @@ class Registrations:
                     "IMPORTED_REGISTRATIONS_MAX", self._imported_max, "import fewer, or start the simulator anew"
                 )
             self._imported[fid] = seat
+            if self.watched is not None:
+                self.watched(seat)
         return _token_of(fid)
+
+    def put(self, seat: ApnsSeat) -> None:
+        """Import what another worker has imported, whatever the bound says here."""
+        self._imported[_fid_of_seat(seat)] = seat
+
+    def names(self, text: bytes) -> Callable[[bytes], bool]:
+        """Whether a target of FCM is the registration of this text, under its token or its FID."""
+        key = self.key_of(text)
+
+        def named(target: bytes) -> bool:
+            return target.startswith(key) and self.key_of(target) == key
+
+        return named
 
     def clear_steps(self) -> Generator[None, None, None]:
         """Forget the imported registrations at the first step; the rest frees their memory, a millisecond at a time."""

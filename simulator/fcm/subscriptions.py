@@ -8,7 +8,7 @@ of the chunk. A subscription takes some 140 bytes.
 Pure: instants come in, and the order of a fan-out is the order in which the registrations came to the topic.
 """
 
-from collections.abc import Container, Generator, Iterator
+from collections.abc import Callable, Container, Generator, Iterator
 from enum import Enum, unique
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -94,9 +94,12 @@ def _foreseen(topic: _Topic | None, followed: tuple[_Chunk, ...]) -> Addition:
 
 
 class Subscriptions:
-    """The subscriptions of one project, empty at first. `len()`: how many in all."""
+    """The subscriptions of one project, empty at first. `len()`: how many in all.
 
-    __slots__ = ("_count", "_instant_s", "_shards", "_subscriptions_max", "_topics", "_topics_max")
+    `watched`: told of every registration that comes to a topic, with the instant, or leaves it, with None.
+    """
+
+    __slots__ = ("_count", "_instant_s", "_shards", "_subscriptions_max", "_topics", "_topics_max", "watched")
 
     def __init__(self, subscriptions_max: int = SUBSCRIPTIONS_MAX, topics_max: int = TOPICS_MAX) -> None:
         self._subscriptions_max = subscriptions_max
@@ -105,6 +108,7 @@ class Subscriptions:
         self._shards: list[dict[bytes, tuple[_Chunk, ...]]] = [{} for _ in range(_SHARDS)]
         self._count = 0
         self._instant_s = 0
+        self.watched: Callable[[bytes, str, int | None], None] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -129,21 +133,31 @@ class Subscriptions:
         Raises `BoundReachedError`, with nothing changed, when the rig holds no further subscription or topic.
         """
         topic = self._topics.get(name)
-        shard = self._shards[crc32(registration) % _SHARDS]
-        followed = shard.get(registration, ())
-        foreseen = _foreseen(topic, followed)
+        foreseen = _foreseen(topic, self._followed(registration))
         if foreseen is not Addition.ADDED:
             return foreseen
         if self._count >= self._subscriptions_max:
             raise BoundReachedError(
                 "SUBSCRIPTIONS_MAX", self._subscriptions_max, "remove subscriptions, or start the simulator anew"
             )
+        if topic is None and len(self._topics) >= self._topics_max:
+            raise BoundReachedError(
+                "TOPICS_MAX", self._topics_max, "remove the last subscriptions of topics no longer needed"
+            )
+        self.put(registration, name, now_s)
+        if self.watched is not None:
+            self.watched(registration, name, self._instant_s)
+        return Addition.ADDED
+
+    def put(self, registration: bytes, name: str, now_s: float) -> None:
+        """`add` what another worker has added, whatever the bounds say here."""
+        topic = self._topics.get(name)
+        shard = self._shards[crc32(registration) % _SHARDS]
+        followed = shard.get(registration, ())
         if topic is None:
-            if len(self._topics) >= self._topics_max:
-                raise BoundReachedError(
-                    "TOPICS_MAX", self._topics_max, "remove the last subscriptions of topics no longer needed"
-                )
             topic = self._topics[name] = _Topic(name)
+        elif _chunk_of(topic, followed) is not None:
+            return
         chunk = topic.open_chunk()
         if int(now_s) != self._instant_s:
             self._instant_s = int(now_s)  # one object for all that come within a second
@@ -151,10 +165,16 @@ class Subscriptions:
         topic.count += 1
         self._count += 1
         shard[registration] = (*followed, chunk) if followed else chunk.alone
-        return Addition.ADDED
 
     def remove(self, registration: bytes, name: str) -> bool:
         """Let a registration follow a topic no longer. False: it did not."""
+        removed = self.drop(registration, name)
+        if removed and self.watched is not None:
+            self.watched(registration, name, None)
+        return removed
+
+    def drop(self, registration: bytes, name: str) -> bool:
+        """`remove` what another worker has removed."""
         topic = self._topics.get(name)
         shard = self._shards[crc32(registration) % _SHARDS]
         followed = shard.get(registration, ())

@@ -34,10 +34,11 @@ class RateLimits:
     kept: Rates = OFF
 
     @classmethod
-    def of(cls, rates: Rates) -> "RateLimits":
-        """Nothing used yet."""
+    def of(cls, kept: Rates, workers: int = 1) -> "RateLimits":
+        """Nothing used yet. `workers`: how many processes keep these rates together, of which this is one."""
+        rates = kept.for_worker(workers)
         return cls(
-            project=None if rates.fcm_project is None else Window(rates.fcm_project),
+            project=None if rates.fcm_project is None else Window(rates.fcm_project, kept.fcm_project),
             android_device=_keyed(rates.fcm_android_device_minute, rates.fcm_android_device_hour),
             ios_device=_keyed(rates.fcm_ios_device),
             topic=_keyed(rates.fcm_topic),
@@ -46,19 +47,21 @@ class RateLimits:
             apns_device=_keyed(rates.apns_device),
             apns_connection=_keyed(rates.apns_connection),
             apns_provider_token=_keyed(rates.apns_provider_token),
-            kept=rates,
+            kept=kept,
         )
 
     def clear_steps(self) -> Generator[None, None, None]:
-        """Forget all that was used; no step takes over a millisecond."""
+        """Forget all that was used at the first step; the rest frees its memory, a millisecond at a time."""
         for single in (self.project, self.fanouts, self.topic_changes):
             if single is not None:
                 single.clear()
         of_fcm = (self.android_device, self.ios_device, self.topic)
         of_apns = (self.apns_device, self.apns_connection, self.apns_provider_token)
-        for keyed in (*of_fcm, *of_apns):
-            if keyed is not None:
-                yield from keyed.clear_steps()
+        freeing = [keyed.clear_steps() for keyed in (*of_fcm, *of_apns) if keyed is not None]
+        for steps in freeing:
+            next(steps, None)
+        for steps in freeing:
+            yield from steps
 
 
 def _keyed(*rates: BucketRate | None) -> KeyedBuckets | None:

@@ -15,6 +15,7 @@ from simulator.clock import Clock
 from simulator.control.app import create_app
 from simulator.control.security import ControlAccess
 from simulator.control.serve import serve_control
+from simulator.control.view import OneProcess, View
 from simulator.counters import Counters
 from simulator.devices.token_space import Environment
 from simulator.journal import Journal, Row
@@ -113,11 +114,16 @@ class Reply:
 
 
 class ControlServer:
-    """A served control plane. `rig` belongs to its event loop: reach it with `on_loop`."""
+    """A served control plane. `rig` belongs to its event loop: reach it with `on_loop`. `view_of`: as `create_app` takes it."""
 
-    def __init__(self, access: ControlAccess, ready: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        access: ControlAccess,
+        ready: Callable[[], bool] = lambda: True,
+        view_of: Callable[[Rig], View] = OneProcess,
+    ) -> None:
         self.rig = new_rig()
-        self.app = create_app(self.rig, access, ready)
+        self.app = create_app(self.rig, access, ready, view_of(self.rig))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()

@@ -126,6 +126,39 @@ def test_a_search_among_many_takes_many_steps() -> None:
     assert sum(1 for _ in journal.search_steps(Wanted(status=200), 1)) >= 8
 
 
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(status=200)])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_search_ends_at_the_number_that_it_is_told(wanted: Wanted, newest_first: bool) -> None:
+    journal = Journal(4)
+    record(journal, *(row() for _ in range(6)))  # held are 3 to 6
+    for until in range(8):
+        steps = journal.search_steps(wanted, 9, newest_first=newest_first, after_number=3, until_number=until)
+        with pytest.raises(StopIteration) as done:
+            while True:
+                next(steps)
+        numbers = [each.number for each in done.value.value.entries]
+        assert sorted(numbers) == list(range(4, min(until, 6) + 1))
+
+
+def test_entries_between_two_numbers_are_counted_and_those_missed() -> None:
+    journal = Journal(4)
+    record(journal, *(row(status=status) for status in (200, 200, 410, 200, 410, 200)))
+
+    def counted(after: int, until: int) -> tuple[int, int]:
+        steps = journal.count_steps(Wanted(status=200), after, until)
+        with pytest.raises(StopIteration) as done:
+            while True:
+                next(steps)
+        matched, missed = done.value.value
+        return matched, missed
+
+    assert counted(0, 6) == (2, 2)
+    assert counted(2, 5) == (1, 0)
+    assert counted(5, 6) == (1, 0)
+    assert counted(0, 1) == (0, 1)
+    assert counted(6, 6) == (0, 0)
+
+
 @pytest.mark.parametrize("entries_max", [-1, ENTRIES_MAX + 1])
 def test_a_ring_out_of_range_is_refused(entries_max: int) -> None:
     with pytest.raises(ValueError, match=str(ENTRIES_MAX)):
