@@ -52,12 +52,16 @@ def _usual_meeting() -> Handshake:
     return USUAL_HANDSHAKE
 
 
+def _nothing() -> None:
+    pass
+
+
 class Door:
     """One port. `make_connection`: the protocol of a new connection. `open_count`: how many are established.
 
     `pending` are the connections accepted and not established, oldest first. `counters`: where limits reached are counted.
     `observations`: where it is written down who came, and whose handshake failed. `meet`: asked how the next client is met.
-    `wait`: such as `asyncio.sleep`.
+    `wait`: such as `asyncio.sleep`. `left`: called for each client that goes before it is established.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Door:
         observations: Observations,
         meet: Callable[[], Handshake] = _usual_meeting,
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        left: Callable[[], None] = _nothing,
         *,
         backlog: int = 1_024,
     ) -> None:
@@ -80,6 +85,7 @@ class Door:
         self._held: set[asyncio.Task[None]] = set()  # of the pending, those that a fault keeps waiting
         self._meet = meet
         self.wait = wait
+        self._left = left
         self._backlog = backlog
         self._places = [(each.family, each.getsockname()) for each in sockets]
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds on to none
@@ -168,10 +174,17 @@ class Door:
                     self._cut_oldest()
                     await asyncio.sleep(ACCEPT_RETRY_S)
                     continue
-                self._take(accepted)
+                self.take(accepted)
             await asyncio.sleep(0)
 
-    def _take(self, accepted: socket.socket) -> None:
+    def take(
+        self,
+        accepted: socket.socket,
+        handshake: Handshake | None = None,
+        make_connection: Callable[[], asyncio.Protocol] | None = None,
+    ) -> None:
+        """Take in a client that has been accepted. `handshake`: how it is met, where that is known already. `make_connection`:
+        the protocol of its connection, where it is another than usual."""
         # asyncio does this for sockets that name their protocol; accepted ones do not. Without it an answer waits up to
         # 40 ms for the client to acknowledge the one before.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -180,11 +193,13 @@ class Door:
         if self._open_count() >= self._limits.connections_max:
             self._counters.limits_reached["connections_max"] += 1
             accepted.close()
+            self._left()
             return
         if len(self.pending) >= self._limits.handshakes_pending_max:
             self._counters.limits_reached["handshakes_pending_max"] += 1
             self._cut_oldest()
-        task = asyncio.get_running_loop().create_task(self._establish(accepted, self._meet()))
+        establishing = self._establish(accepted, handshake or self._meet(), make_connection or self._make_connection)
+        task = asyncio.get_running_loop().create_task(establishing)
         self.pending[task] = accepted
         self._tasks.add(task)
         task.add_done_callback(self._established)
@@ -203,17 +218,29 @@ class Door:
             if oldest in self._held:
                 oldest.cancel()
 
-    async def _establish(self, accepted: socket.socket, handshake: Handshake) -> None:
+    async def _establish(
+        self, accepted: socket.socket, handshake: Handshake, make_connection: Callable[[], asyncio.Protocol]
+    ) -> None:
+        established = False
+        try:
+            established = await self._try_to_establish(accepted, handshake, make_connection)
+        finally:
+            if not established:
+                self._left()
+
+    async def _try_to_establish(
+        self, accepted: socket.socket, handshake: Handshake, make_connection: Callable[[], asyncio.Protocol]
+    ) -> bool:
         loop, tls = asyncio.get_running_loop(), self._tls
         peer = peer_of(accepted) if self._observations.on else ""
         if handshake is not USUAL_HANDSHAKE:
             if not await self._let_on(accepted, handshake, peer):
-                return
+                return False
             if isinstance(tls, ProviderTls):
                 tls = await asyncio.to_thread(tls.variant, handshake.certificate, alpn=handshake.alpn)
         try:
             await loop.connect_accepted_socket(
-                self._make_connection,
+                make_connection,
                 accepted,
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else self._limits.handshake_timeout_s,
@@ -224,6 +251,9 @@ class Door:
             self._handshake_failed(peer, "it took too long")
         except OSError as error:  # TLS's errors among them; the TLS object has counted those
             self._handshake_failed(peer, _reason_of(error))
+        else:
+            return True
+        return False
 
     async def _let_on(self, accepted: socket.socket, handshake: Handshake, peer: str) -> bool:
         """Do to a client what a fault does before TLS; False: that was the end of it."""

@@ -6,7 +6,7 @@ import gc
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from simulator.apns.answer import RandomIds
@@ -15,10 +15,9 @@ from simulator.apns.link import Link
 from simulator.connection_watch import ConnectionWatch, End, Onlooker
 from simulator.deadlines import Overdue
 from simulator.devices.token_space import Environment
-from simulator.door import CLOSE_TIMEOUT_S, RESET_ON_CLOSE, Door, listening_sockets, peer_text
-from simulator.faults.engine import ActiveFault
-from simulator.faults.line import USUAL_HANDSHAKE, Ending, Handshake
-from simulator.faults.refuse import RefuseFault
+from simulator.door import CLOSE_TIMEOUT_S, RESET_ON_CLOSE, Door, peer_text
+from simulator.doors import BACKLOG, Doors
+from simulator.faults.line import Ending
 from simulator.fcm.service import FcmService
 from simulator.frame_watch import FrameWatch
 from simulator.host_owner import HostOwner, owner_of
@@ -64,79 +63,39 @@ class ProviderPlane:
         self._ticking: asyncio.TimerHandle | None = None
         self._to_look_at: list[ProviderConnection] = []
         self._delivering: asyncio.Handle | None = None
-        self._doors: list[Door] = []
-        self._refused_by: ActiveFault | None = None  # the fault that has the ports closed
-        self.wait: Callable[[float], Awaitable[object]] = asyncio.sleep  # of clients that a fault keeps waiting
-        rig.faults.changed = self._look_at_doors
+        self.doors = Doors(rig, limits, self.make_connection, lambda: len(self.open), self._end_all)
 
-    def make_connection(self) -> "ProviderConnection":
-        """A protocol for one accepted socket: the factory that asyncio's servers ask for."""
+    def make_connection(self, number: int | None = None) -> "ProviderConnection":
+        """A protocol for one accepted socket: the factory that asyncio's servers ask for. `number`: of the connection, where it
+        has one already."""
         self._accepted += 1
         if self._accepted % CONNECTIONS_BETWEEN_COLLECTIONS == 0:
             gc.collect()
-        return ProviderConnection(self)
+        return ProviderConnection(self, number)
 
     async def listen(
-        self, host: str, port: int, tls: ssl.SSLContext | None, *, backlog: int = 1_024
+        self, host: str, port: int, tls: ssl.SSLContext | None, *, backlog: int = BACKLOG
     ) -> tuple[Door, int]:
         """Open a port; returns its door and the port (which `port` 0 leaves to the system). Raises OSError, UnicodeError."""
-        sockets = await asyncio.to_thread(listening_sockets, host, port, backlog)  # may ask a name server
-        door = Door(
-            sockets,
-            tls,
-            self.make_connection,
-            lambda: len(self.open),
-            self.limits,
-            self.rig.counters,
-            self.rig.observations,
-            self._meet,
-            self.wait,
-            backlog=backlog,
-        )
-        bound: int = sockets[0].getsockname()[1]
-        self._doors.append(door)
-        self._look_at_doors()
+        opened = await self.doors.listen(host, port, tls, backlog)
+        self.begin_to_tick()
+        return opened
+
+    def begin_to_tick(self) -> None:
+        """Look at all deadlines from now on."""
         if self._ticking is None:
             self._tick_later()
-        return door, bound
 
-    def _meet(self) -> Handshake:
-        """How the next client is met that comes to a port."""
-        if self.rig.scenario is not None:
-            self.rig.scenario.connection_came()  # also for those that no fault lets in
-        faults = self.rig.faults
-        faults.arrivals += 1
-        return faults.handshake_of(faults.arrivals, self.rig.clock.now_s()) if faults.on_arrivals else USUAL_HANDSHAKE
-
-    def _look_at_doors(self) -> None:
-        """Close or open the ports as faults want them now."""
-        refusing = self.rig.faults.refusing(self.rig.clock.now_s())
-        if refusing is None:
-            for door in self._doors:
-                door.accept_again()
-            self._refused_by = None
-            return
-        for door in self._doors:
-            door.refuse()
-        if refusing is self._refused_by:
-            return
-        self._refused_by = refusing
-        self.rig.faults.count_refusal(refusing)
-        fault = refusing.planned.fault
-        assert isinstance(fault, RefuseFault)
-        if fault.open_connections != "keep":
-            for door in self._doors:
-                door.cut_pending()
-            for connection in list(self.open):
-                connection.end(Ending(fault.open_connections))
+    def _end_all(self, how: Ending) -> None:
+        for connection in list(self.open):
+            connection.end(how)
 
     def _tick_later(self) -> None:
         wait_s = TICK_SLICE_S if self._to_look_at else TICK_S
         self._ticking = asyncio.get_running_loop().call_later(wait_s, self._tick_and_go_on)
 
     def _tick_and_go_on(self) -> None:
-        if self._doors_matter:
-            self._look_at_doors()
+        self.doors.look_where_it_matters()
         self.rig.frame_log.flush()
         waiting = self._to_look_at or list(self.open)
         self._to_look_at = waiting[CONNECTIONS_A_TICK_MAX:]
@@ -145,18 +104,13 @@ class ProviderPlane:
 
     def tick(self) -> None:
         """Look at the deadlines of all connections, and at the ports."""
-        if self._doors_matter:
-            self._look_at_doors()
+        self.doors.look_where_it_matters()
         self._look_at(list(self.open))
 
     def _look_at(self, connections: "Sequence[ProviderConnection]") -> None:
         now_s = self.monotonic_s()
         for connection in connections:
             connection.tick(now_s)
-
-    @property
-    def _doors_matter(self) -> bool:
-        return bool(self.rig.faults.on_arrivals) or any(each.shut for each in self._doors)
 
     def deliver_later(self) -> None:
         """Deliver what waits for the registrations of topics, a slice in each turn of the event loop."""
@@ -171,17 +125,13 @@ class ProviderPlane:
 
     def close_connections(self) -> None:
         """Say goodbye on every connection (GOAWAY with `Shutdown`) and close it."""
-        self.rig.faults.changed = _nothing
+        self.doors.leave_alone()
         if self._ticking is not None:
             self._ticking.cancel()
         if self._delivering is not None:
             self._delivering.cancel()
         for connection in list(self.open):
             connection.shut_down()
-
-
-def _nothing() -> None:
-    pass
 
 
 def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
@@ -198,8 +148,9 @@ def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
 class ProviderConnection(asyncio.Protocol):
     """One client. What it speaks may have to be told by its first bytes; until then they are kept in `_first_bytes`."""
 
-    def __init__(self, plane: ProviderPlane) -> None:
+    def __init__(self, plane: ProviderPlane, number: int | None) -> None:
         self._shared = plane
+        self._number = number
         self._session: Session | None = None
         self._transport: asyncio.Transport | None = None
         self._first_bytes = b""
@@ -240,8 +191,9 @@ class ProviderConnection(asyncio.Protocol):
         spoken = spoken_on(alpn, owner, self._first_bytes)
         if spoken is Spoken.UNKNOWN:
             return
-        number, now_s = next(shared.connection_numbers), shared.monotonic_s()
-        shared.rig.faults.connections = number
+        number = next(shared.connection_numbers) if self._number is None else self._number
+        now_s, faults = shared.monotonic_s(), shared.rig.faults
+        faults.connections = max(faults.connections, number)
         if shared.rig.observations.on or shared.rig.frame_log.on:
             self._let_look_on(transport, number, spoken, owner, host)
         if spoken is Spoken.HTTP2:
@@ -427,6 +379,7 @@ class ProviderConnection(asyncio.Protocol):
                 how = "reset"
             for onlooker in self._onlookers:
                 onlooker.closed("client" if self._client_ended or broken else "simulator", how)
+        self._shared.doors.left()
 
 
 def _tls_of(transport: asyncio.Transport) -> ssl.SSLObject | None:
