@@ -27,6 +27,10 @@ class WindowRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     count: _Count
     per_s: _Period
 
+    def part(self, parts: int) -> "WindowRate":
+        """One of so many equal parts, rounded up."""
+        return WindowRate(count=_part(self.count, parts), per_s=self.per_s)
+
 
 class BucketRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`count` in `per_s` seconds, evenly refilled; `burst` at once after a rest, `count` where it is None."""
@@ -40,12 +44,27 @@ class BucketRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """How many go at once."""
         return self.count if self.burst is None else self.burst
 
+    def part(self, parts: int) -> "BucketRate":
+        """One of so many equal parts, rounded up."""
+        burst = None if self.burst is None else _part(self.burst, parts)
+        return BucketRate(count=_part(self.count, parts), per_s=self.per_s, burst=burst)
+
 
 class FanoutRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`concurrent` fan-outs at a time, which share `deliveries_per_s` evenly."""
 
     concurrent: Annotated[int, msgspec.Meta(ge=1, le=CONCURRENT_MAX)]
     deliveries_per_s: Annotated[float, msgspec.Meta(ge=1, le=DELIVERIES_PER_S_MAX)]
+
+    def part(self, parts: int) -> "FanoutRate":
+        """One of so many equal parts, rounded up."""
+        return FanoutRate(
+            concurrent=_part(self.concurrent, parts), deliveries_per_s=max(1.0, self.deliveries_per_s / parts)
+        )
+
+
+def _part(count: int, parts: int) -> int:
+    return -(-count // parts)
 
 
 def _row(description: str, source: str) -> msgspec.Meta:
@@ -116,6 +135,19 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "as apns_connection",
         ),
     ] = None
+
+    def for_worker(self, workers: int) -> "Rates":
+        """What each of several processes keeps, so that all keep this: what one project or topic has is divided evenly.
+
+        Devices, connections and provider tokens may have all of theirs in each process.
+        """
+        if workers == 1:
+            return self
+        divided = (self.fcm_project, self.fcm_topic, self.fcm_fanouts, self.fcm_topic_changes)
+        project, topic, fanouts, topic_changes = (rate and rate.part(workers) for rate in divided)
+        return msgspec.structs.replace(
+            self, fcm_project=project, fcm_topic=topic, fcm_fanouts=fanouts, fcm_topic_changes=topic_changes
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,20 @@ class Window:
     """At most `rate.count` in each window of `rate.per_s` seconds; the first after the end of one begins the next.
 
     `left`: how many more this window takes, while `begins_s` <= now < `ends_s`. The hot path may read and lower it itself.
-    A clock that went back to before the window begins a new one.
+    A clock that went back to before the window begins a new one. `whole`: the rate that this is a part of.
     """
 
-    __slots__ = ("_count", "_per_s", "begins_s", "ends_s", "left")
+    __slots__ = ("_count", "_count_told", "_per_s", "begins_s", "ends_s", "left")
 
-    def __init__(self, rate: WindowRate) -> None:
+    def __init__(self, rate: WindowRate, whole: WindowRate | None = None) -> None:
         self._count, self._per_s = rate.count, rate.per_s
+        self._count_told = rate.count if whole is None else whole.count
         self.clear()
 
     @property
     def count_max(self) -> int:
         """How many one window takes: `quota_limit_value` of the refusal."""
-        return self._count
+        return self._count_told
 
     def clear(self) -> None:
         """Forget what was counted."""

@@ -117,3 +117,22 @@ def test_what_was_used_can_be_forgotten() -> None:
 @pytest.mark.parametrize(("wait_s", "whole_s"), [(0.000002, 1), (1.0, 1), (1.000001, 2), (59.2, 60), (60.0, 60)])
 def test_retry_after_is_never_too_early(wait_s: float, whole_s: int) -> None:
     assert retry_after_s(wait_s) == whole_s
+
+
+def test_several_workers_share_what_a_project_and_a_topic_have_and_show_the_whole() -> None:
+    topic = BucketRate(count=7, per_s=10, burst=3)
+    whole = msgspec.structs.replace(REAL, fcm_topic=topic, apns_device=BucketRate(count=9, per_s=1))
+    share = whole.for_worker(2)
+    assert share.fcm_project == WindowRate(count=300_000, per_s=60)
+    assert share.fcm_topic == BucketRate(count=4, per_s=10, burst=2)
+    assert share.fcm_fanouts == FanoutRate(concurrent=500, deliveries_per_s=5_000)
+    assert share.fcm_topic_changes == BucketRate(count=1_500, per_s=1)
+    assert (share.apns_device, share.fcm_android_device_hour) == (whole.apns_device, whole.fcm_android_device_hour)
+    assert OFF.for_worker(32) == OFF
+    smallest = msgspec.structs.replace(OFF, fcm_fanouts=FanoutRate(concurrent=1, deliveries_per_s=1))
+    assert smallest.for_worker(3) == smallest
+    limits = RateLimits.of(msgspec.structs.replace(OFF, fcm_project=WindowRate(count=2, per_s=60)), workers=2)
+    assert limits.project is not None
+    assert limits.project.take(1.0) == 0 < limits.project.take(1.0)
+    assert limits.project.count_max == 2
+    assert limits.kept.fcm_project == WindowRate(count=2, per_s=60)
