@@ -24,6 +24,7 @@ from loadtest.load_options import (
     ceiling_of,
     check_contents,
     check_endpoint,
+    check_parents,
     checked_population,
     draw,
     in_range,
@@ -161,8 +162,8 @@ def load(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Directory for the results: report.html, run.json, series.json, histograms.json, Locust's HTML and CSV. Made "
-            "when missing; results of a run before are replaced.",
+            help="Directory for the results: report.html, run.json, series.json, histograms.json, of Locust's users its HTML "
+            "and CSV too. Made when missing; results of a run before are replaced.",
             show_default=False,
         ),
     ] = None,
@@ -275,12 +276,15 @@ def load(
         fcm_share=fcm_share,
         ios_share=ios,
     )
+    check_parents(("--html", html), ("--csv", None if csv is None else Path(csv)), ("--out", out))
     if sender:
-        shares = shares_of(provider, fcm_share)
+        population, shares = checked_population(wanted), shares_of(provider, fcm_share)
         asked = SendersAsked(
-            sender, conditions, shares, known_ceiling, copies, time_limit_s, observe, show_output, as_json
+            sender, conditions, shares, known_ceiling, copies, time_limit_s, observe, show_output, as_json, out
         )
-        load_with_senders(asked, provider.value, checked_population(wanted), start_index)
+        if out is not None:
+            make_directory(out)
+        load_with_senders(asked, provider.value, population, start_index)
         return
     checked_population(wanted)
     in_range("--users", users, 1, USERS_MAX)
@@ -288,9 +292,6 @@ def load(
         in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
     in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
     check_contents(payload, message)
-    for option, path in (("--html", html), ("--csv", None if csv is None else Path(csv)), ("--out", out)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise typer.BadParameter(f"there is no directory {path.absolute().parent}", param_hint=option)
     if out is not None:
         make_directory(out)
         html, csv = html or out / "locust.html", csv or str(out / "locust")
@@ -348,7 +349,7 @@ def load(
         raise typer.Exit(EXIT_CANNOT_START) from None
     report = measured.report
     if out is not None:
-        write_out(out, measured)
+        write_out(out, measured.results)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:

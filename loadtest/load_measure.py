@@ -1,14 +1,10 @@
 """One load test from start to report: a simulator or a provider named, Locust against it, and what both sides counted."""
 
 import contextlib
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 
 from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
 from loadtest.control_client import ControlClient
@@ -22,14 +18,12 @@ from loadtest.load_results import histograms_of, run_record, series_of
 from loadtest.process_figures import ProcessFigures
 from loadtest.profiles import Profile
 from loadtest.report.results_directory import Results
-from loadtest.report.run_record import FaultBand, Limit, Machine
+from loadtest.report.run_record import FaultBand, Limit
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
+from loadtest.run_origin import origin_of
 from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
-_VERSIONS = ("pushrig", "locust", "gevent", "msgspec", "cryptography")
-SECRET_OPTIONS = ("--control-token",)
-"""Their values stay out of the results."""
 _FCM_PROJECT = "fcm_project"  # the rate that limits a whole run; the others limit single devices and topics
 
 
@@ -150,46 +144,9 @@ def _results(
     limits: list[Limit],
     faults: list[FaultBand],
 ) -> Results:
-    began_at = datetime.fromtimestamp(outcome.tally.started_at_s or time.time(), UTC)
-    run = run_record(
-        report,
-        name=name,
-        command=_without_secrets(sys.argv),
-        began_at=began_at.isoformat(timespec="milliseconds"),
-        versions={each: version(each) for each in _VERSIONS},
-        machine=_machine(),
-        limits=limits,
-        faults=faults,
-    )
+    origin = origin_of(name, outcome.tally.started_at_s or time.time())
+    run = run_record(report, origin, limits=limits, faults=faults)
     return Results(run, series_of(outcome.recording, profile), histograms_of(outcome.recording))
-
-
-def _machine() -> Machine:
-    try:
-        memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6
-    except (ValueError, OSError):
-        memory_mb = None
-    return Machine(
-        system=f"{platform.system()} {platform.machine()}",
-        cores=os.cpu_count() or 1,
-        python=platform.python_version(),
-        memory_mb=memory_mb,
-    )
-
-
-def _without_secrets(arguments: list[str]) -> list[str]:
-    """The command line as it may be kept and shown."""
-    kept = ["pushrig"]
-    hide = False
-    for argument in arguments[1:]:
-        option = argument.partition("=")[0]
-        if hide:
-            argument = "***"
-        elif option in SECRET_OPTIONS and "=" in argument:
-            argument = f"{option}=***"
-        hide = argument in SECRET_OPTIONS
-        kept.append(argument)
-    return kept
 
 
 def _limits(target: Target) -> list[Limit]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import typer
 
 from loadtest.errors import LoadSettingsError
-from loadtest.load_measure import Measured
 from loadtest.load_population import LoadPopulation, population_of
 from loadtest.load_settings import DEVICES_DEFAULT, profile_of
 from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
+from loadtest.report.results_directory import Results
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint
 from simulator.devices.draws import COUNT_MAX, Devices
@@ -82,6 +82,13 @@ def shares_of(provider: ProviderName, fcm_share: float) -> dict[Provider, float]
     return {each: share for each, share in ((Provider.APNS, 1 - fcm_share), (Provider.FCM, fcm_share)) if share}
 
 
+def check_parents(*paths: tuple[str, Path | None]) -> None:
+    """Exits for the first, by its option, whose directory is not there."""
+    for option, path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no directory {path.absolute().parent}", param_hint=option)
+
+
 def make_directory(out: Path) -> None:
     """Make the directory of the results, unless it is there. Exits when it cannot be made."""
     try:
@@ -90,14 +97,14 @@ def make_directory(out: Path) -> None:
         raise typer.BadParameter(f"cannot make the directory {out}: {error.strerror}", param_hint="--out") from None
 
 
-def write_out(out: Path, measured: Measured) -> None:
+def write_out(out: Path, results: Results) -> None:
     """Write the results, and the page that shows them. Exits when they cannot be written."""
     from loadtest.report.page import html_page
     from loadtest.report.results_directory import write_results
 
     try:
-        write_results(out, measured.results)
-        (out / "report.html").write_bytes(html_page(measured.results))
+        write_results(out, results)
+        (out / "report.html").write_bytes(html_page(results))
     except OSError as error:
         typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None

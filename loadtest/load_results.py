@@ -1,47 +1,21 @@
 """The results of one load test as records: the run, its figures over time, its latencies as histograms."""
 
-from collections.abc import Mapping
-from itertools import accumulate
-
+from loadtest.histograms import histogram_of
 from loadtest.load_report import LoadReport
 from loadtest.profiles import Profile
 from loadtest.recording import IntervalCounts, Recording, Since, percentile
-from loadtest.report.run_record import (
-    POINTS_MAX,
-    FaultBand,
-    Histogram,
-    Interval,
-    Ledger,
-    Limit,
-    Machine,
-    RunRecord,
-    Series,
-)
+from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, RunRecord, Series
+from loadtest.run_origin import Origin
 
 INTERVAL_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-HDR_MAX_US = 24 * 3_600 * 1_000_000
-HDR_DIGITS = 3
+MS_US = 1_000
 
 
-def run_record(
-    report: LoadReport,
-    *,
-    name: str,
-    command: list[str],
-    began_at: str,
-    versions: dict[str, str],
-    machine: Machine,
-    limits: list[Limit],
-    faults: list[FaultBand],
-) -> RunRecord:
-    """The run as a whole. `began_at`: ISO 8601."""
+def run_record(report: LoadReport, origin: Origin, *, limits: list[Limit], faults: list[FaultBand]) -> RunRecord:
+    """The run as a whole."""
     ledger = report.ledger
     return RunRecord(
-        name=name,
-        command=command,
-        began_at=began_at,
-        versions=versions,
-        machine=machine,
+        **origin._asdict(),
         provider=report.provider,
         endpoint=report.endpoint,
         seed=report.seed,
@@ -119,36 +93,9 @@ def histograms_of(recording: Recording) -> list[Histogram]:
     for since in Since:
         providers = [name.partition(" ")[2] for name in recording.latency_ms if name.startswith(f"{since} ")]
         if providers:
-            found.append(_histogram(since.value, recording.latencies(since)))
+            found.append(histogram_of(since.value, recording.latencies(since), MS_US))
         if len(providers) > 1:
-            found += [_histogram(f"{since} {each}", recording.latencies(since, each)) for each in sorted(providers)]
+            found += [
+                histogram_of(f"{since} {each}", recording.latencies(since, each), MS_US) for each in sorted(providers)
+            ]
     return [histogram for histogram in found if histogram.count]
-
-
-def _histogram(name: str, latency_ms: Mapping[int, int]) -> Histogram:
-    total = sum(latency_ms.values())
-    points = [
-        (seen / total, float(latency))
-        for latency, seen in zip(latency_ms, accumulate(latency_ms.values()), strict=True)
-    ]
-    if len(points) > POINTS_MAX:
-        # Evenly thinned; the last one stays, it is the maximum.
-        points = [points[len(points) * (number + 1) // POINTS_MAX - 1] for number in range(POINTS_MAX)]
-    return Histogram(
-        name=name,
-        count=total,
-        mean_ms=round(sum(latency * count for latency, count in latency_ms.items()) / total, 3) if total else 0.0,
-        max_ms=float(max(latency_ms, default=0)),
-        points=points,
-        hdr=_hdr(latency_ms),
-    )
-
-
-def _hdr(latency_ms: Mapping[int, int]) -> str:
-    from hdrh.histogram import HdrHistogram
-
-    histogram = HdrHistogram(1, HDR_MAX_US, HDR_DIGITS)
-    for latency, count in latency_ms.items():
-        histogram.record_value(min(latency * 1_000, HDR_MAX_US), count)
-    encoded: bytes = histogram.encode()
-    return encoded.decode("ascii")

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from loadtest.external.control_view import Counted
-from loadtest.external.requests_seen import ConnectionFigures
 from loadtest.external.seconds_seen import Second
 from loadtest.load_report import BUSY_SHARE, LedgerFigures
 from loadtest.replay.rows import Ending
+from loadtest.report.sender_record import ConnectionFigures, SenderSeen
 from simulator.devices.draws import FateShares
 
 SAID_SHOWN_MAX = 400
@@ -18,7 +18,10 @@ LAST_LINES = 20
 
 
 class SenderFigures(msgspec.Struct, frozen=True):
-    """One sender. `command`: as typed. `overdue`: it was ended, at its time limit. `said`: one of its last lines."""
+    """One sender. `command`: as typed. `overdue`: it was ended, at its time limit. `said`: one of its last lines.
+
+    `ledger`: what became of its devices, whoever sent to them. `seen`: None where not every request was followed.
+    """
 
     command: str
     devices: int
@@ -26,6 +29,8 @@ class SenderFigures(msgspec.Struct, frozen=True):
     duration_s: float
     overdue: bool
     said: str
+    ledger: LedgerFigures
+    seen: SenderSeen | None = None
 
 
 class SendersReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,12 +97,15 @@ def bottleneck(
     return "machine" if sides_share >= BUSY_SHARE * cores else "neither"
 
 
-def sender_figures(command: str, devices: int, ending: Ending) -> SenderFigures:
+def sender_figures(
+    command: str, devices: int, ending: Ending, ledger: LedgerFigures, seen: SenderSeen | None = None
+) -> SenderFigures:
     """One sender, with the line that tells why it ended so: of its last ones the one that speaks of an error, or the last."""
     lines = [line.strip() for line in ending.said.splitlines() if line.strip()][-LAST_LINES:]
     telling = [line for line in lines if "error" in line.lower()] if ending.exit_code else []
     said = (telling or lines or [""])[-1][:SAID_SHOWN_MAX]
-    return SenderFigures(command, devices, ending.exit_code, round(ending.duration_s, 3), ending.overdue, said)
+    duration_s = round(ending.duration_s, 3)
+    return SenderFigures(command, devices, ending.exit_code, duration_s, ending.overdue, said, ledger, seen)
 
 
 def failures_of(

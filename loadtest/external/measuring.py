@@ -6,47 +6,42 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
 from loadtest.errors import LoadTestError
 from loadtest.external.command_text import filled, names_in
-from loadtest.external.control_view import ControlView, Counted
+from loadtest.external.control_view import ControlView
 from loadtest.external.figures import SendersReport, bottleneck, failures_of, sender_figures
 from loadtest.external.handout import REPLAYED, TOKENS, shares_of, write_files
-from loadtest.external.requests_seen import RequestsSeen, add_gaps, percentiles_ms
-from loadtest.external.seconds_seen import SecondsSeen
+from loadtest.external.requests_seen import percentiles_ms
+from loadtest.external.results import results_of
 from loadtest.external.sender_group import Sender, SenderGroup
+from loadtest.external.senders_seen import SendersSeen
+from loadtest.external.watching import STEP_S, Progress, Watched
 from loadtest.load_population import outside_ledger
 from loadtest.load_report import LedgerFigures, figures_of_ledger
 from loadtest.process_figures import ProcessFigures
 from loadtest.redirection.client_variables import client_variables
 from loadtest.replay.observed import read_observations
+from loadtest.report.results_directory import Results
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess, RunningRig
+from loadtest.run_origin import origin_of
 from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
 SENDERS_MAX = 64
 OBSERVED_DEVICES_MAX = 20_000
 """Observed unless told otherwise. It makes a notification three times as dear for the simulator: long runs go without."""
-STEP_S = 1.0
-"""Between two looks at the counters."""
-FIRST_WAIT_S = 0.25
-"""The longest that waiting for the first notification keeps us from noticing that the senders have ended."""
-SAMPLE = 500
-"""Of the newest notifications, looked at in each step where requests are not observed."""
 PAGE = 10_000
-SETTLING_S = 2.0
-"""So long the simulator may take to notice that the connections of senders that have ended are gone."""
-SETTLING_STEP_S = 0.05
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-Progress = Callable[[int], None]
 
 
 class HandoutError(LoadTestError):
@@ -59,7 +54,7 @@ class SendersPlan:
 
     `provider`: apns, fcm or both. `shares`: of the devices, by provider. `ceiling_per_s`: of the simulator, None to measure it
     before the run, 0.0 to do without. `time_limit_s`: what each sender may take. `observe`: every request is followed,
-    which the simulator takes time and memory for. `show`: what the senders write goes to stderr.
+    which the simulator takes time and memory for. `show`: what the senders write goes to stderr. `name`: of the run.
     """
 
     commands: tuple[tuple[str, tuple[str, ...]], ...]
@@ -71,52 +66,22 @@ class SendersPlan:
     time_limit_s: float
     observe: bool
     show: bool
+    name: str
+
+    @property
+    def shares_of_senders(self) -> list[range]:
+        """Which devices each sender has."""
+        return shares_of(self.start_index, self.population.count, len(self.commands))
 
 
-class _Watched:
-    """What is found out while they send. Instants by our own clock, but for those of the first and the last notification."""
+class MeasuredSenders(NamedTuple):
+    """A run of external senders: its report, and the same as a results directory has it."""
 
-    def __init__(self, view: ControlView, *, sampled: bool) -> None:
-        self._view, self._sampled = view, sampled
-        self._first_ms: int | None = None
-        self._first_s = 0.0
-        self._looked_at = 0
-        self.over_time = SecondsSeen()
-        self.gap_us: dict[int, int] = {}
-
-    def watch(self, group: SenderGroup, progress: Progress) -> Counted:
-        """Look on until all senders have ended. Returns the last counters."""
-        while self._first_ms is None:
-            ended = group.ended(0)
-            first = self._view.await_first(0 if ended else FIRST_WAIT_S)
-            if first is not None:
-                self._first_ms, self._first_s = first.at_ms, time.monotonic()
-            elif ended:
-                return self._view.counted()
-        while not group.ended(STEP_S):
-            progress(self._look().notifications)
-        # What a sender wrote and left unread at its end is still to be judged.
-        overdue_s = time.monotonic() + SETTLING_S
-        while self._view.counted().connections_open and time.monotonic() < overdue_s:
-            time.sleep(SETTLING_STEP_S)
-        return self._look()
-
-    def _look(self) -> Counted:
-        counted = self._view.counted()
-        self.over_time.sample(time.monotonic() - self._first_s, counted.notifications, counted.connections_open)
-        if self._sampled:
-            newest = self._view.newest(SAMPLE)
-            add_gaps(self.gap_us, (each for each in reversed(newest) if each.number > self._looked_at))
-            self._looked_at = newest[0].number if newest else 0
-        return counted
-
-    def elapsed_s(self) -> float:
-        """From the first notification to the last."""
-        newest = self._view.newest(1)
-        return (newest[0].at_ms - self._first_ms) / 1000 if newest and self._first_ms is not None else 0.0
+    report: SendersReport
+    results: Results
 
 
-def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> SendersReport:
+def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> MeasuredSenders:
     """Run the senders. `progress`: told how many notifications were answered.
 
     Raises LoadTestError or OSError when simulator, control plane or files fail, CannotRunError, KeyboardInterrupt at a signal
@@ -147,8 +112,8 @@ def _measured(
     senders: list[Sender],
     ceiling: Ceiling,
     progress: Progress,
-) -> SendersReport:
-    watched = _Watched(view, sampled=not plan.observe)
+) -> MeasuredSenders:
+    watched, began_at_s = Watched(view, sampled=not plan.observe), time.time()
     simulator_before, senders_cpu_before_s = rig.figures, _children_cpu_s()
     with SenderGroup(senders, os.environ, rig.running.port, plan.time_limit_s, show=plan.show) as group:
         counted = watched.watch(group, progress)
@@ -159,14 +124,22 @@ def _measured(
     ledger, outside = _ledger(view, plan.population.seed), outside_ledger(plan.population, plan.start_index)
     seen, requests = "samples, in whole milliseconds", None
     if plan.observe:
-        requests = _observed(view)
+        requests = _observed(plan, view)
         seen = "part of the requests" if view.observing().missed else "every request"
+    gap_us, answer_us = (watched.gap_us, {}) if requests is None else (requests.all.gap_us, requests.all.answer_us)
     figures = [
-        sender_figures(command, sender.devices, ending)
-        for (command, _), sender, ending in zip(plan.commands, senders, endings, strict=True)
+        sender_figures(command, sender.devices, ending, own, each)
+        for (command, _), sender, ending, own, each in zip(
+            plan.commands,
+            senders,
+            endings,
+            _ledger_of_each(plan, view, ledger),
+            repeat(None) if requests is None else requests.each(),
+            strict=False,
+        )
     ]
     cpu_s = _difference(simulator_before, simulator)
-    return SendersReport(
+    report = SendersReport(
         provider=plan.provider,
         devices=plan.population.count - plan.start_index,
         seed=plan.population.seed,
@@ -182,13 +155,13 @@ def _measured(
         rate_per_s=round(rate_per_s, 1),
         busiest_per_s=round(max(rate_per_s, watched.over_time.busiest_per_s(STEP_S)), 1),
         seen=seen,
-        gap_ms=percentiles_ms(watched.gap_us if requests is None else requests.gap_us),
-        answer_ms={} if requests is None else percentiles_ms(requests.answer_us),
+        gap_ms=percentiles_ms(gap_us),
+        answer_ms=percentiles_ms(answer_us),
         connections_opened=counted.connections_total,
         handshakes_failed=counted.handshakes_failed,
         protocol_errors=counted.protocol_errors,
         limits_reached=counted.limits_reached,
-        connections=None if requests is None else requests.connections(),
+        connections=None if requests is None else requests.all.connections(),
         over_time=watched.over_time.rows,
         cpu_s={"senders": round(senders_cpu_s, 2), "simulator": None if cpu_s is None else round(cpu_s, 2)},
         peak_rss_mb={"simulator": simulator.peak_rss_mb},
@@ -207,13 +180,14 @@ def _measured(
             plan.time_limit_s,
         ),
     )
+    return MeasuredSenders(report, results_of(report, origin_of(plan.name, began_at_s), gap_us, answer_us))
 
 
 def _senders(plan: SendersPlan, running: RunningRig, work: Path) -> list[Sender]:
     """The senders, with their files written."""
     variables = client_variables(Path(running.state_dir))
     address = urlsplit(running.url)
-    shares = shares_of(plan.start_index, plan.population.count, len(plan.commands))
+    shares = plan.shares_of_senders
     token = _provider_token(running) if any("provider_token" in names_in(words) for _, words in plan.commands) else ""
     senders = []
     for number, ((_, words), share) in enumerate(zip(plan.commands, shares, strict=True), 1):
@@ -259,9 +233,21 @@ def _ledger(view: ControlView, seed: int) -> LedgerFigures:
     return LedgerFigures(found.accepted_once, found.accepted_more, found.rejected, found.never or 0)
 
 
-def _observed(view: ControlView) -> RequestsSeen:
+def _ledger_of_each(plan: SendersPlan, view: ControlView, whole: LedgerFigures) -> list[LedgerFigures]:
+    """What became of the devices of each sender: the ledger is asked about one range after the other."""
+    if len(plan.commands) == 1:
+        return [whole]
+    found, seed = [], plan.population.seed
+    for share in plan.shares_of_senders:
+        view.declare(seed, len(share), share.start)
+        found.append(_ledger(view, seed))
+    view.declare(seed, plan.population.count - plan.start_index, plan.start_index)
+    return found
+
+
+def _observed(plan: SendersPlan, view: ControlView) -> SendersSeen:
     """All observations, page by page."""
-    requests, known = RequestsSeen(), 0
+    requests, known = SendersSeen(plan.population.seed, plan.shares_of_senders), 0
     while page := read_observations(view.observations(known, PAGE)):
         requests.take(page)
         known += len(page)

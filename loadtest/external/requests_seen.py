@@ -7,32 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from loadtest.external.control_view import Noted
 from loadtest.recording import BUCKET_BITS, bucket, percentile
 from loadtest.replay.observed import Answer, Closed, HandshakeFailed, Observation, Opened, RequestSeen, Reset
+from loadtest.report.sender_record import ConnectionFigures
 
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
-
-
-class ConnectionFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The connections of all senders, those for access tokens too.
-
-    `spoken`: how many spoke what. `most_open`: at once. `streams_most`: requests under way at once on one of them.
-    `requests`: on each, `min`, `p50` and `max`. `ended`: how many were ended by whom, and how, such as `client: end`.
-    `unanswered`: requests without a whole answer when their connection ended.
-    """
-
-    opened: int
-    handshakes_failed: int
-    most_open: int
-    streams_most: int
-    spoken: dict[str, int]
-    requests: dict[str, int]
-    ended: dict[str, int]
-    resets_by_client: int
-    unanswered: int
 
 
 @dataclass(slots=True)

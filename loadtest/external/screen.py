@@ -5,6 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.external.figures import SendersReport
+from loadtest.load_report import LedgerFigures
+from loadtest.report.sender_record import SenderSeen
 from sender.summary import plain
 
 REASONS_SHOWN_MAX = 20
@@ -19,6 +21,10 @@ def show_senders_report(report: SendersReport) -> None:
     for number, sender in enumerate(report.senders[:SENDERS_SHOWN_MAX], 1):
         ended = "overdue" if sender.overdue else f"exit code {sender.exit_code}"
         table.add_row(f"sender {number}", f"{sender.devices:,} devices, {sender.duration_s:,.2f} s, {ended}")
+        if len(report.senders) > 1:
+            table.add_row(f"sender {number}, its devices", _devices(sender.ledger))
+            if sender.seen is not None:
+                table.add_row(f"sender {number}, its requests", _requests(sender.seen))
     if len(report.senders) > SENDERS_SHOWN_MAX:
         table.add_row("and more senders", f"{len(report.senders) - SENDERS_SHOWN_MAX}")
     counts = [
@@ -55,6 +61,15 @@ def show_senders_report(report: SendersReport) -> None:
     table.add_row("bottleneck", report.bottleneck)
     table.add_row("rates of the providers (--limits)", report.limits)
     Console().print(table)
+
+
+def _devices(ledger: LedgerFigures) -> str:
+    return f"{ledger.accepted_once:,} once, {ledger.accepted_more:,} more, {ledger.rejected:,} rejected, {ledger.never:,} never"
+
+
+def _requests(seen: SenderSeen) -> str:
+    gap = f", p99 between them {seen.gap_ms['p99']:,.3f} ms" if seen.gap_ms else ""
+    return f"{seen.notifications:,}, {seen.rate_per_s:,.0f} a second on {seen.connections.opened:,} connections{gap}"
 
 
 def _troubles(report: SendersReport) -> list[tuple[str, int]]:

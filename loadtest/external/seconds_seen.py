@@ -1,17 +1,25 @@
 """Notifications and connections by the second, in a bounded number of intervals, whatever the length of the run. Pure."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 
 INTERVALS_MAX = 1_200
 
 
 class Second(msgspec.Struct, frozen=True):
-    """`at_s`: since the first notification. `notifications`: answered in the `length_s` before. `connections`: open then."""
+    """`at_s`: since the first notification. `notifications`: answered in the `length_s` before. `connections`: open then.
+
+    `accepted`, `rejected`: those of them, by reason.
+    """
 
     at_s: float
     length_s: float
     notifications: int
     connections: int
+    accepted: int = 0
+    rejected: dict[str, int] = {}
 
     @property
     def per_s(self) -> float:
@@ -26,14 +34,24 @@ class SecondsSeen:
         self.rows: list[Second] = []
         self._intervals_max = intervals_max
         self._at_s = 0.0
-        self._counted = 0
+        self._counted = self._accepted = 0
+        self._rejected: Counter[str] = Counter()
 
-    def sample(self, at_s: float, notifications: int, connections: int) -> None:
-        """Counters at an instant; `notifications` since the beginning."""
+    def sample(
+        self, at_s: float, notifications: int, connections: int, accepted: int = 0, rejected: Mapping[str, int] = {}
+    ) -> None:
+        """Counters at an instant; all but `connections` since the beginning."""
         self.rows.append(
-            Second(round(at_s, 3), round(at_s - self._at_s, 3), notifications - self._counted, connections)
+            Second(
+                round(at_s, 3),
+                round(at_s - self._at_s, 3),
+                notifications - self._counted,
+                connections,
+                accepted - self._accepted,
+                dict(Counter(rejected) - self._rejected),
+            )
         )
-        self._at_s, self._counted = at_s, notifications
+        self._at_s, self._counted, self._accepted, self._rejected = at_s, notifications, accepted, Counter(rejected)
         if len(self.rows) > self._intervals_max:
             self._join()
 
@@ -46,6 +64,8 @@ class SecondsSeen:
                 round(sum(each.length_s for each in pair), 3),
                 sum(each.notifications for each in pair),
                 max(each.connections for each in pair),
+                sum(each.accepted for each in pair),
+                dict(sum((Counter(each.rejected) for each in pair), Counter())),
             )
             for pair in pairs
         ]

@@ -2,23 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import typer
 
 from loadtest.external.command_text import CommandTextError, names_in, words_of
+from loadtest.load_options import EXIT_CANNOT_START, write_out
 from loadtest.report.condition import Condition
 from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
 EXIT_NOT_ACCOUNTED_FOR = 1
-EXIT_CANNOT_START = 3
 EXIT_INTERRUPTED = 130
 TIME_LIMIT_S_DEFAULT = 600.0
 TIME_LIMIT_S_MAX = 86_400.0
 _OF_SENDERS = frozenset(("sender", "copies", "time_limit_s", "observe", "show_output"))
 _OF_BOTH = frozenset(
-    ("fail_if", "as_json", "ceiling", "provider", "devices", "seed", "start_index", "topic", "fate", "fcm_share", "ios")
+    (
+        "out",
+        "fail_if",
+        "as_json",
+        "ceiling",
+        "provider",
+        "devices",
+        "seed",
+        "start_index",
+        "topic",
+        "fate",
+        "fcm_share",
+        "ios",
+    )
 )
 """Options of `pushrig load`, by its parameters; all others are for Locust's users alone."""
 
@@ -28,7 +42,7 @@ class SendersAsked:
     """The options.
 
     `conditions`: of --fail-if. `shares`, `ceiling_per_s`: as `SendersPlan` has them. `observe`: None: as the number of devices
-    suggests.
+    suggests. `out`: where the results go, made already; None for nowhere.
     """
 
     commands: Sequence[str]
@@ -40,6 +54,7 @@ class SendersAsked:
     observe: bool | None
     show: bool
     as_json: bool
+    out: Path | None
 
 
 def refuse_mixed_options(context: typer.Context, *, with_senders: bool) -> None:
@@ -60,7 +75,6 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
     """Measure, print, and exit as `pushrig load` does."""
     from loadtest.errors import LoadTestError
     from loadtest.external.measuring import OBSERVED_DEVICES_MAX, SendersPlan, measure
-    from loadtest.external.run_of import run_of
     from loadtest.external.screen import show_senders_report
     from loadtest.load_screen import progress_bar
     from loadtest.replay.program import CannotRunError
@@ -77,10 +91,11 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
         time_limit_s=_time_limit_s(asked.time_limit_s),
         observe=devices <= OBSERVED_DEVICES_MAX if asked.observe is None else asked.observe,
         show=asked.show,
+        name="senders" if asked.out is None else asked.out.absolute().name,
     )
     try:
         with progress_bar("Sending", devices, shown=not asked.as_json and not asked.show) as advance:
-            report = measure(plan, advance)
+            report, results = measure(plan, advance)
     except (LoadTestError, OSError) as error:
         typer.echo(f"pushrig load: {error}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None
@@ -90,11 +105,13 @@ def load_with_senders(asked: SendersAsked, provider: str, population: Devices, s
     except KeyboardInterrupt:
         typer.echo("pushrig load: interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    if asked.out is not None:
+        write_out(asked.out, results)
     if asked.as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
         show_senders_report(report)
-    failed = [f"--fail-if {condition}" for condition in said_of(asked.conditions, run_of(report))]
+    failed = [f"--fail-if {condition}" for condition in said_of(asked.conditions, results.run)]
     for failure in (*report.failures, *failed):
         typer.echo(f"pushrig load: {failure}", err=True)
     if report.failures or failed:

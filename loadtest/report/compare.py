@@ -37,13 +37,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """`old_runs`, `new_runs`: how many there were. `changes`: in the order of the figures that both sets know.
 
-    `remarks`: what makes the two sets hard to compare, such as another machine.
+    `unknown`: figures that runs of these kinds can have, and one side or both do not know. `remarks`: what makes the two sets
+    hard to compare, such as another machine.
     """
 
     confidence: float
     old_runs: int
     new_runs: int
     changes: list[Change]
+    unknown: list[str]
     remarks: list[str]
 
 
@@ -54,8 +56,15 @@ def compare(old: Sequence[RunRecord], new: Sequence[RunRecord], confidence: floa
         before, after = _values(figure, old), _values(figure, new)
         if before and after:
             changes.append(_change(figure, before, after, confidence))
+    compared = {change.name for change in changes}
+    with_senders = any(run.senders is not None for run in (*old, *new))
     return Comparison(
-        confidence=confidence, old_runs=len(old), new_runs=len(new), changes=changes, remarks=_remarks(old, new)
+        confidence=confidence,
+        old_runs=len(old),
+        new_runs=len(new),
+        changes=changes,
+        unknown=[each.name for each in FIGURES if each.name not in compared and (with_senders or not each.of_senders)],
+        remarks=_remarks(old, new),
     )
 
 
@@ -122,9 +131,10 @@ def _remarks(old: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[str]:
         "users",
         "batch_size",
         "connections",
+        "senders",
     ):
-        before = list(dict.fromkeys(_words(getattr(run, name)) for run in old))
-        after = list(dict.fromkeys(_words(getattr(run, name)) for run in new))
+        before = list(dict.fromkeys(_words(_part(run, name)) for run in old))
+        after = list(dict.fromkeys(_words(_part(run, name)) for run in new))
         if before != after or len(before) > 1:
             remarks.append(f"Not the same {name.replace('_', ' ')}: {' / '.join(before)}; now {' / '.join(after)}.")
     for which, runs in (("before", old), ("now", new)):
@@ -135,6 +145,13 @@ def _remarks(old: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[str]:
         if behind:
             remarks.append(f"In {behind} of {len(runs)} runs {which} the load generator fell behind its schedule.")
     return remarks
+
+
+def _part(run: RunRecord, name: str) -> object:
+    """Of external senders, their commands are what was decided; how many connections they open is a figure."""
+    if name == "senders":
+        return "none" if run.senders is None else "; ".join(each.command for each in run.senders.senders)
+    return None if name == "connections" and run.senders is not None else getattr(run, name)
 
 
 def _words(value: object) -> str:

@@ -17,6 +17,7 @@ class Moment(NamedTuple):
     """One point of a chart, for `duration_s` from `at_s`. Rates are a second.
 
     `latency_ms`: of each percentile the highest of the intervals put together. `rejected`, `given_up`: rates by reason.
+    `connections`: the most that were open, None where nobody looked.
     """
 
     at_s: float
@@ -29,6 +30,7 @@ class Moment(NamedTuple):
     planned: float | None
     latency_ms: dict[str, float]
     behind_ms: float
+    connections: int | None
 
     @property
     def middle_s(self) -> float:
@@ -81,6 +83,7 @@ def _moment(series: Series, group: Sequence[Interval], elapsed_s: float) -> Mome
         for name, value in row.latency_ms.items():
             latency_ms[name] = max(value, latency_ms.get(name, 0.0))
     planned = [row.planned_per_s for row in group if row.planned_per_s is not None]
+    connections = [row.connections for row in group if row.connections is not None]
     return Moment(
         at_s=group[0].at_s,
         duration_s=duration_s,
@@ -92,4 +95,5 @@ def _moment(series: Series, group: Sequence[Interval], elapsed_s: float) -> Mome
         planned=sum(planned) / len(planned) if planned else None,
         latency_ms=latency_ms,
         behind_ms=max(row.behind_ms for row in group),
+        connections=max(connections, default=None),
     )

@@ -1,7 +1,6 @@
 """A run as one HTML page that needs nothing else: no script, no font, no image, no network. Everything on it is escaped."""
 
 import shlex
-from collections.abc import Iterable, Sequence
 
 from loadtest.report.axis import count_text, latency_text, share_text, time_text
 from loadtest.report.charts import draw, text
@@ -14,6 +13,8 @@ from loadtest.report.page_charts import (
     rate_chart,
     tail_chart,
 )
+from loadtest.report.page_parts import bars_of, section, share_of, table
+from loadtest.report.page_senders import connection_section, sender_tiles, senders_section
 from loadtest.report.page_style import PAGE
 from loadtest.report.results_directory import Results
 from loadtest.report.run_record import RunRecord
@@ -29,7 +30,7 @@ from loadtest.report.statements import (
 FAILURES_MAX = 50
 FAULTS_MAX = 200
 SHARES = (0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 0.99999)
-SIDES = {"load_generator": "load generator", "simulator": "simulator"}
+SIDES = {"load_generator": "load generator", "senders": "senders, from their start", "simulator": "simulator"}
 
 
 def html_page(results: Results) -> bytes:
@@ -40,8 +41,9 @@ def html_page(results: Results) -> bytes:
         _head(run),
         _tiles(run),
         _limit(run),
+        senders_section(run),
         _rates(run, moments),
-        _latencies(run, moments),
+        _latencies(run, moments) if run.senders is None else connection_section(run, moments),
         _distribution(results),
         _outcomes(run, moments),
         _funnel(run),
@@ -76,6 +78,7 @@ def _tiles(run: RunRecord) -> str:
     tiles = [
         ("rate", f"{count_text(run.rate_per_s)}<small>/s</small>"),
         *((_percent(name), text(latency_text(value))) for name, value in run.latency_ms.items()),
+        *sender_tiles(run),
         ("accepted", count_text(run.accepted)),
         ("rejected", count_text(rejected)),
         *([("given up", count_text(given_up))] if given_up else []),
@@ -83,7 +86,8 @@ def _tiles(run: RunRecord) -> str:
         ("took", text(time_text(run.elapsed_s))),
     ]
     cells = "\n".join(f"<div><dt>{text(name)}</dt><dd>{value}</dd></div>" for name, value in tiles)
-    note = f"Latencies count from {latency_origin(run)} to the answer. {arrivals_statement(run)}"
+    origin = "" if run.senders is not None else f"Latencies count from {latency_origin(run)} to the answer. "
+    note = origin + arrivals_statement(run)
     return f'<dl class="tiles">\n{cells}\n</dl>\n<p class="note">{text(note)}</p>'
 
 
@@ -100,7 +104,7 @@ def _limit(run: RunRecord) -> str:
     ]
     if run.ceiling_per_s:
         parts.append(
-            _bars(
+            bars_of(
                 "The rate beside the simulator's ceiling",
                 [
                     ("this run", run.rate_per_s, f"{count_text(run.rate_per_s)}/s", "s1"),
@@ -112,21 +116,21 @@ def _limit(run: RunRecord) -> str:
         (
             name,
             "unknown" if run.cpu_s.get(side) is None else time_text(run.cpu_s[side] or 0.0),
-            _share_of(run.cpu_s.get(side), run.elapsed_s),
+            share_of(run.cpu_s.get(side), run.elapsed_s),
             "unknown" if run.peak_rss_mb.get(side) is None else f"{count_text(run.peak_rss_mb[side] or 0.0)} MB",
         )
         for side, name in SIDES.items()
         if run.cpu_s.get(side) is not None or run.peak_rss_mb.get(side) is not None
     ]
     if rows:
-        parts.append(_table(("side", "CPU time#", "of one core#", "memory at most#"), rows))
+        parts.append(table(("side", "CPU time#", "of one core#", "memory at most#"), rows))
     return "\n".join(parts)
 
 
 def _rates(run: RunRecord, moments: Moments) -> str:
     chart, told = rate_chart(run, moments)
     notes = [f"Beyond the scale: {'; '.join(told)}."] if told else []
-    return _section("Throughput over time", chart.columns, draw(chart), [_grain(moments), *notes, _band_note(run)])
+    return section("Throughput over time", chart.columns, draw(chart), [_grain(moments), *notes, _band_note(run)])
 
 
 def _latencies(run: RunRecord, moments: Moments) -> str:
@@ -136,28 +140,31 @@ def _latencies(run: RunRecord, moments: Moments) -> str:
     worst = (
         "Of each percentile the highest of the intervals that a point stands for." if moments.intervals_each > 1 else ""
     )
-    return _section("Latency over time", chart.lines, draw(chart), [note, worst, _band_note(run)])
+    return section("Latency over time", chart.lines, draw(chart), [note, worst, _band_note(run)])
 
 
 def _distribution(results: Results) -> str:
     shown = [each for each in results.histograms if each.points]
     chart = tail_chart(shown)
-    table = ""
+    shares_table = ""
     if shown:
         most = max(each.count for each in shown)
         shares = [share for share in SHARES if _has_tail(most, share)]
-        head = ("latency", *(f"{share_text(share)}#" for share in shares), "slowest#", "mean#", "notifications#")
+        head = ("latency", *(f"{share_text(share)}#" for share in shares), "slowest#", "mean#", "how many#")
         rows = []
         for each in shown:
             at = [latency_at(each, share) if _has_tail(each.count, share) else None for share in shares]
             figures = ["" if value is None else latency_text(value) for value in at]
             last = (latency_text(each.max_ms), latency_text(each.mean_ms), count_text(each.count))
             rows.append((distribution_name(each.name), *figures, *last))
-        table = _table(head, rows)
+        shares_table = table(head, rows)
     note = "The share of notifications that were answered at least so fast; each nine has the same room."
+    title = "Latency by percentile"
     if results.run.open_loop:
         note += " Where the curves part, notifications waited before they were sent, or sent again."
-    return _section("Latency by percentile", shown, draw(chart) + table, [note])
+    elif results.run.senders is not None:
+        title, note = "Times by percentile", f"Taken from {results.run.senders.seen}; each nine has the same room."
+    return section(title, shown, draw(chart) + shares_table, [note])
 
 
 def _has_tail(count: int, share: float) -> bool:
@@ -170,13 +177,13 @@ def _outcomes(run: RunRecord, moments: Moments) -> str:
     settled = run.accepted + sum(run.rejected.values()) + sum(run.given_up.values())
     rows = [("accepted", run.accepted), *sorted(run.rejected.items(), key=lambda item: -item[1])]
     rows += [(f"given up: {reason}", count) for reason, count in run.given_up.items()]
-    table = _table(
+    outcomes = table(
         ("outcome", "notifications#", "share#"),
-        [(name, count_text(count), _share_of(count, settled)) for name, count in rows],
+        [(name, count_text(count), share_of(count, settled)) for name, count in rows],
     )
     repeats = f"{count_text(run.sent)} transmissions, {count_text(run.retried)} repeats." if run.sent else ""
-    return _section("Outcomes", chart.columns, draw(chart), [_grain(moments), _band_note(run)]) + (
-        f'{table}\n<p class="note">{text(repeats)}</p>'
+    return section("Outcomes", chart.columns, draw(chart), [_grain(moments), _band_note(run)]) + (
+        f'{outcomes}\n<p class="note">{text(repeats)}</p>'
     )
 
 
@@ -190,14 +197,14 @@ def _funnel(run: RunRecord) -> str:
     steps.append(("accepted", run.accepted))
     if run.ledger is not None:
         steps.append(("notified exactly once", run.ledger.accepted_once))
-    bars = [(name, count, f"{count_text(count)}, {_share_of(count, run.devices)}", "s1") for name, count in steps]
+    bars = [(name, count, f"{count_text(count)}, {share_of(count, run.devices)}", "s1") for name, count in steps]
     notes = []
     if run.ledger is not None:
         more, never = run.ledger.accepted_more, run.ledger.never
         notes.append(
             f"By the simulator's ledger: {count_text(more)} notified more than once, {count_text(never)} never seen."
         )
-    return _section("From devices to notifications", steps, _bars("How many devices came how far", bars), notes)
+    return section("From devices to notifications", steps, bars_of("How many devices came how far", bars), notes)
 
 
 def _limits(run: RunRecord) -> str:
@@ -205,7 +212,7 @@ def _limits(run: RunRecord) -> str:
         (limit.name, limit.value, f"{count_text(limit.per_s)}/s" if limit.per_s is not None else "")
         for limit in run.limits
     ]
-    return "<h2>Limits in force</h2>\n" + _table(("limit", "value", "as a rate#"), rows) if rows else ""
+    return "<h2>Limits in force</h2>\n" + table(("limit", "value", "as a rate#"), rows) if rows else ""
 
 
 def _faults(run: RunRecord) -> str:
@@ -220,7 +227,7 @@ def _faults(run: RunRecord) -> str:
     ]
     more = len(run.faults) - FAULTS_MAX
     left_out = f'<p class="note">and {count_text(more)} more</p>' if more > 0 else ""
-    return "<h2>Faults</h2>\n" + _table(("#", "fault", "from#", "to#"), rows) + left_out if rows else ""
+    return "<h2>Faults</h2>\n" + table(("#", "fault", "from#", "to#"), rows) + left_out if rows else ""
 
 
 def _how(run: RunRecord) -> str:
@@ -230,22 +237,18 @@ def _how(run: RunRecord) -> str:
         ("command", shlex.join(run.command)),
         ("profile", run.profile),
         ("arrivals", run.arrivals),
-        (
-            "users",
-            f"{count_text(run.users)}, with {count_text(run.connections)} connections in all, batches of {run.batch_size:,}",
-        ),
+        _who(run),
         ("machine", f"{machine.system}, {machine.cores} cores{memory}, Python {machine.python}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
-    return "<h2>How it was run</h2>\n" + _table(("", ""), rows)
+    return "<h2>How it was run</h2>\n" + table(("", ""), rows)
 
 
-def _section(title: str, shown: Sequence[object], body: str, notes: Iterable[str]) -> str:
-    """A heading, what it is about, notes below; says so when there is nothing to show."""
-    if not shown:
-        return f'<h2>{text(title)}</h2>\n<p class="soft">Nothing was recorded.</p>'
-    words = " ".join(filter(None, notes))
-    return f"<h2>{text(title)}</h2>\n{body}" + (f'\n<p class="note">{text(words)}</p>' if words else "")
+def _who(run: RunRecord) -> tuple[str, str]:
+    connections = f"{count_text(run.connections)} connections in all"
+    if run.senders is not None:
+        return "senders", f"{count_text(len(run.senders.senders))}, with {connections}"
+    return "users", f"{count_text(run.users)}, with {connections}, batches of {run.batch_size:,}"
 
 
 def _grain(moments: Moments) -> str:
@@ -254,34 +257,3 @@ def _grain(moments: Moments) -> str:
 
 def _band_note(run: RunRecord) -> str:
     return "Shaded: faults, by their numbers below." if run.faults else ""
-
-
-def _share_of(part: float | None, whole: float) -> str:
-    return "" if part is None or whole <= 0 else f"{part / whole * 100:.3g} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """`head`: names of the columns; those of figures end in `#`. A head of blanks is left out."""
-    classes = [' class="number"' if len(name) > 1 and name.endswith("#") else "" for name in head]
-    names = [name[:-1] if mark else name for name, mark in zip(head, classes, strict=True)]
-    top = "".join(f"<th{mark}>{text(name)}</th>" for name, mark in zip(names, classes, strict=True))
-    lines = [
-        "<tr>" + "".join(f"<td{mark}>{text(cell)}</td>" for cell, mark in zip(row, classes, strict=True)) + "</tr>"
-        for row in rows
-    ]
-    header = f"<thead><tr>{top}</tr></thead>\n" if any(names) else ""
-    return f'<div class="wide"><table>\n{header}<tbody>\n' + "\n".join(lines) + "\n</tbody>\n</table></div>"
-
-
-def _bars(says: str, bars: Sequence[tuple[str, float, str, str]]) -> str:
-    """Horizontal bars: (name, value, what stands at its end, colour)."""
-    left, width, step, top = 190, 560, 30, max((value for _, value, _, _ in bars), default=0.0) or 1.0
-    parts = []
-    for row, (name, value, words, colour) in enumerate(bars):
-        y, length = row * step + 4, round(max(0.0, value) / top * width, 1)
-        parts.append(f'<text class="strong" x="{left - 10}" y="{y + 15}" text-anchor="end">{text(name)}</text>')
-        parts.append(f'<rect class="track" x="{left}" y="{y}" width="{width}" height="22" rx="2"/>')
-        parts.append(f'<rect class="bar {colour}" x="{left}" y="{y}" width="{length}" height="22" rx="2"/>')
-        parts.append(f'<text class="strong" x="{left + width + 10}" y="{y + 15}">{text(words)}</text>')
-    box = f'viewBox="0 0 960 {len(bars) * step + 4}" role="img" aria-label="{text(says)}"'
-    return f'<div class="chart"><svg {box}>\n' + "\n".join(parts) + "\n</svg></div>"

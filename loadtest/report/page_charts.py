@@ -24,8 +24,11 @@ OUTCOME_COLOURS = ("s2", "s3", "s4", "s6", "s7", "s5")
 DISTRIBUTIONS_MAX = 6
 LEVEL_SHOWN_TIMES = 2.5
 """A ceiling or limit more than so many times above all else would press the rates flat: it is told, not drawn."""
-DISTRIBUTION_WORDS = {"scheduled": "from the scheduled instant", "sent": "from sending", "batch": "whole batches"}
-DISTRIBUTION_STYLES = {"scheduled": "", "sent": "dashed", "batch": "dotted"}
+DISTRIBUTION_WORDS = {"scheduled": "from the scheduled instant", "sent": "from sending", "batch": "whole batches"} | {
+    "gap": "between requests of a connection",
+    "answer": "from request to answer, in the simulator",
+}
+DISTRIBUTION_STYLES = {"scheduled": "", "sent": "dashed", "batch": "dotted", "gap": "dashed"}
 HEADROOM = 1.05
 TAIL_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999)
 

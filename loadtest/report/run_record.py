@@ -8,9 +8,10 @@ All instants `_s` count seconds from the run's first scheduled arrival, all late
 fields that they do not know, and fields added later have defaults, so that older directories stay readable.
 """
 
-from typing import Annotated
-
 import msgspec
+
+from loadtest.report.quantities import Count, Length, Number, Share
+from loadtest.report.sender_record import SendersRecord
 
 FORMAT = 1
 """Of the directory as a whole; raised when a reader of before would read it wrong."""
@@ -18,12 +19,6 @@ INTERVALS_MAX = 3_600
 """Of a series: a longer run has longer intervals."""
 POINTS_MAX = 4_000
 """Of a histogram."""
-
-# Checked where records are read: a results directory may come from anywhere.
-Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
-Number = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
-Length = Annotated[float, msgspec.Meta(ge=0.001, le=1e15)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +66,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     `latency_ms`: `p50`, `p90`, `p99`, `p999`, `max` from the scheduled instant to the answer; from sending in a closed loop.
     `latency_from_sent_ms`: the same from sending. `ledger`: None where no control plane was asked.
 
-    `bottleneck`: `simulator`, `load generator`, `rate` (the one asked for) or `neither`. `ceiling_per_s`: what the simulator
+    `bottleneck`: `simulator`, `load generator`, `rate` (the one asked for) or `neither`; of external senders also `sender` or
+    `machine`. `ceiling_per_s`: what the simulator
     could have answered, None where unknown; `ceiling_from` says how that is known. `behind`: what to say of a load
     generator that could not keep its schedule, None when it did; `behind_ms_max`: how far it was behind at worst.
-    `cpu_s`, `peak_rss_mb`: by side, `load_generator` and `simulator`. `failures`: what did not come out as it must.
+    `cpu_s`, `peak_rss_mb`: by side, `load_generator` or `senders`, and `simulator`. `failures`: what did not come out as it
+    must. `senders`: of a run of external senders; latencies are unknown then, `given_up`, `users` and `batch_size` too (0).
     """
 
     name: str
@@ -114,6 +111,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     limits: list[Limit] = []
     faults: list[FaultBand] = []
     failures: list[str] = []
+    senders: SendersRecord | None = None
 
     @property
     def open_loop(self) -> bool:
@@ -126,7 +124,7 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned_per_s`: what the profile asked for on average, None in a closed loop. `latency_ms`: `p50`, `p90`, `p99`, `max` of
     what was scheduled in the interval, in a closed loop of what was answered in it; empty when nothing was. `behind_ms`: lag of
-    the schedule at worst.
+    the schedule at worst. `connections`: open at its end, None where nobody looked.
     """
 
     at_s: Number
@@ -138,6 +136,7 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     planned_per_s: Number | None = None
     latency_ms: dict[str, Number] = {}
     behind_ms: Number = 0.0
+    connections: Count | None = None
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +148,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     """Latencies as one distribution. `name`: `scheduled` or `sent`, the instant that they count from, or `batch`, from the
-    scheduled instant of a batch to the last answer in it; with a provider when both took part: `scheduled apns`.
+    scheduled instant of a batch to the last answer in it; with a provider when both took part: `scheduled apns`. Of external
+    senders `gap` and `answer`, as `SendersRecord` has them.
 
     `points`: (share of notifications at or below, latency in ms), both ascending, at most `POINTS_MAX`, up to share 1.0.
     `hdr`: the whole HDR histogram in microseconds, in its compressed V2 form, base64; empty where there is none.

@@ -8,8 +8,9 @@ from rich.text import Text
 from loadtest.replay.plain_text import plain
 from loadtest.report.axis import count_text
 from loadtest.report.compare import Change, Comparison
-from loadtest.report.figures import FIGURES, REASON_PREFIX
+from loadtest.report.figures import FIGURES, REASON_PREFIX, unknown_of
 from loadtest.report.run_record import RunRecord
+from loadtest.report.sender_record import SendersRecord
 from loadtest.report.statements import (
     arrivals_statement,
     began_text,
@@ -20,6 +21,7 @@ from loadtest.report.statements import (
 
 FAILURES_MAX = 20
 REASONS_MAX = 20
+SENDERS_MAX = 64
 STYLES = {"better": "green", "worse": "red", "other": "yellow", "same": "dim", "unsure": "yellow"}
 
 
@@ -37,12 +39,34 @@ def show_run(run: RunRecord, console: Console) -> None:
         table.add_row(Text(f"{REASON_PREFIX}{plain(reason, 60)}"), _number(count), "rejections with that reason")
     _say(console, f"{run.name}: {run.provider} at {run.endpoint}, seed {run.seed}, {began_text(run)}")
     console.print(table)
+    unknown = unknown_of(run)
+    if unknown:
+        _say(console, f"Not known of this run: {', '.join(unknown)}.", "dim")
+    if run.senders is not None:
+        _show_senders(run.senders, console)
     _say(console, limit_statement(run))
     _say(console, ceiling_statement(run))
     _say(console, arrivals_statement(run))
     for line in (behind_statement(run), *run.failures[:FAILURES_MAX]):
         if line is not None:
             _say(console, line, "bold red")
+
+
+def _show_senders(record: SendersRecord, console: Console) -> None:
+    table = Table(box=box.SIMPLE)
+    table.add_column("sender", no_wrap=True, max_width=40)
+    for title in ("devices", "accepted once", "more", "rejected", "never", "a second", "connections"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for number, sender in enumerate(record.senders[:SENDERS_MAX], 1):
+        ledger, seen = sender.ledger, sender.seen
+        counts = (sender.devices, ledger.accepted_once, ledger.accepted_more, ledger.rejected, ledger.never)
+        figures = ("unknown", "unknown") if seen is None else (seen.rate_per_s, seen.connections.opened)
+        table.add_row(
+            Text(f"{number}: {plain(sender.command, 60)}"),
+            *(count_text(count) for count in counts),
+            *(each if isinstance(each, str) else _number(each) for each in figures),
+        )
+    console.print(table)
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -66,6 +90,8 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     _say(console, f"{comparison.old_runs} runs before, {comparison.new_runs} now")
     if table.row_count:
         console.print(table)
+    if comparison.unknown:
+        _say(console, f"Not known on both sides: {', '.join(comparison.unknown)}.")
     if unchanged:
         _say(console, f"Exactly as before: {', '.join(unchanged)}.")
     for remark in comparison.remarks:

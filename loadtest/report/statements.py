@@ -9,9 +9,15 @@ LIMITS = {
     "simulator": "The simulator was the limit: it computed nearly all of the time, and the load generator waited for it.",
     "load generator": "The load generator was the limit: it computed nearly all of the time. The figures tell what it "
     "can send, not what the provider can take.",
+    "sender": "The sender was the limit: it computed nearly all of the time, and the simulator waited for it.",
+    "machine": "The machine was the limit: senders and simulator together kept all its cores busy.",
     "rate": "The rate asked for was the limit: neither side was busy.",
     "neither": "Neither side was busy: the run waited for windows, the network, or other programs on the machine.",
 }
+_NEITHER_OF_SENDERS = (
+    "Neither side was busy: senders waited for their windows, their pauses, their own locks, or other programs on the "
+    "machine."
+)
 
 
 def began_text(run: RunRecord) -> str:
@@ -22,6 +28,8 @@ def began_text(run: RunRecord) -> str:
 
 def limit_statement(run: RunRecord) -> str:
     """Which side the others waited for."""
+    if run.senders is not None and run.bottleneck == "neither":
+        return _NEITHER_OF_SENDERS
     return LIMITS.get(run.bottleneck, f"The limit was: {run.bottleneck}.")
 
 
@@ -53,6 +61,11 @@ def latency_origin(run: RunRecord) -> str:
 
 def arrivals_statement(run: RunRecord) -> str:
     """Whether arrivals were scheduled."""
+    if run.senders is not None:
+        return (
+            "Senders of others: all was measured from the simulator's side. When they meant to send, and how long they waited "
+            "for answers, they alone know."
+        )
     if run.open_loop:
         return f"Open loop: arrivals were scheduled ({run.arrivals}), whatever became of those before."
     return "Closed loop: each notification waited for an answer to one before, so latency hides what waited."

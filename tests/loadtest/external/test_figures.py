@@ -17,8 +17,8 @@ from loadtest.load_report import LedgerFigures
 from loadtest.replay.rows import Ending
 from simulator.devices.fates import Fate
 
-WELL = SenderFigures("x", 10, 0, 1.0, False, "done")
 LEDGER = LedgerFigures(9, 0, 1, 0)
+WELL = SenderFigures("x", 10, 0, 1.0, False, "done", LEDGER)
 COUNTED = Counted(10, 9, 1, {"Unregistered": 1}, 0, 1, 0, 0, 0, 0, 0, 0, {})
 FATES = ((Fate.UNREGISTERED, 0.1),)
 
@@ -61,8 +61,8 @@ def test_devices_that_no_ledger_can_know_are_not_missed() -> None:
 
 def test_the_last_line_of_a_sender_is_kept_and_cut() -> None:
     ending = Ending(1, 2.0, False, "Traceback\n" + "x" * 1_000 + "\n \n")
-    assert sender_figures("y", 1, ending) == SenderFigures("y", 1, 1, 2.0, False, "x" * SAID_SHOWN_MAX)
-    assert sender_figures("y", 1, replace(ending, said="")).said == ""
+    assert sender_figures("y", 1, ending, LEDGER) == SenderFigures("y", 1, 1, 2.0, False, "x" * SAID_SHOWN_MAX, LEDGER)
+    assert sender_figures("y", 1, replace(ending, said=""), LEDGER).said == ""
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_many_senders_share_the_cores_with_the_simulator() -> None:
     ],
 )
 def test_what_speaks_of_an_error_goes_before_what_was_said_after_it(said: str, exit_code: int, told: str) -> None:
-    assert sender_figures("y", 1, Ending(exit_code, 2.0, False, said)).said == told
+    assert sender_figures("y", 1, Ending(exit_code, 2.0, False, said), LEDGER).said == told

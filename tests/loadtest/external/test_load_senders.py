@@ -2,28 +2,35 @@
 
 import ast
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from loadtest.report.results_directory import read_results
 
 TIMEOUT_S = 120
 PUSHRIG = (sys.executable, "-P", "-m", "pushrig")
 SEND = f"{sys.executable} -P -m pushrig send"
 
 
-def load(*arguments: str, ceiling: str = "off") -> "subprocess.CompletedProcess[str]":
-    """`pushrig load ARGUMENTS…` to its end."""
+def load(
+    *arguments: str, ceiling: str = "off", environment: Mapping[str, str] = {}
+) -> "subprocess.CompletedProcess[str]":
+    """`pushrig load ARGUMENTS…` to its end. `environment`: variables beside our own."""
     return subprocess.run(
         [*PUSHRIG, "load", "--ceiling", ceiling, *arguments],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -80,11 +87,14 @@ def test_without_observing_times_come_from_samples() -> None:
 
 
 def test_the_table_says_the_same() -> None:
-    done = load("--devices", "300", "--fate", "unregistered=0.2", "--sender", SEND)
+    done = load("--devices", "300", "--fate", "unregistered=0.2", "--sender", SEND, "--sender", SEND)
     assert done.returncode == 0, done.stderr
     lines = {" ".join(line.split()) for line in done.stdout.splitlines()}
     assert {"devices 300", "accepted more than once 0", "never answered 0", "times are of every request"} <= lines
     assert any(line.startswith("rejected: Unregistered ") for line in lines)
+    for number in (1, 2):
+        assert any(line.startswith(f"sender {number}, its devices 1") and "0 more, " in line for line in lines)
+        assert any(line.startswith(f"sender {number}, its requests 150, ") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,48 @@ def test_conditions_can_fail_it(condition: str, code: int) -> None:
     done = load("--devices", "200", "--fate", "unregistered=0.2", "--sender", SEND, "--fail-if", condition)
     assert done.returncode == code, done.stderr
     assert ("pushrig load: --fail-if " in done.stderr) == bool(code)
+
+
+def test_good_and_bad_senders_leave_results_with_the_figures_of_each(tmp_path: Path) -> None:
+    """One that does well; one that sends all twice, over a connection for each half."""
+    twice = python(
+        "import os,shlex,subprocess; "
+        f'words=shlex.split("{SEND}"); '
+        'environments=[dict(os.environ, PUSHRIG_STATE=os.environ[name]) for name in ("PUSHRIG_STATE", "HERE")]; '
+        "[subprocess.check_call(words, env=each) for each in environments]"
+    )
+    out = tmp_path / "mixed"
+    done = load(
+        "--devices", "400", "--fate", "unregistered=0.1", "--sender", SEND, "--sender", twice, "--out", str(out),
+        "--json", "--fail-if", "connections > 100 or gap_p50_ms > 60_000", environment={"HERE": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    report = report_of(done)
+    good, bad = report["senders"]
+    for sender in (good, bad):
+        assert sum(sender["ledger"].values()) == 200 == sender["devices"]
+        assert sender["ledger"]["rejected"] > 5
+        assert sender["seen"]["rejected"].keys() == {"Unregistered"}
+    assert (good["ledger"]["accepted_more"], good["seen"]["notifications"]) == (0, 200)
+    assert bad["ledger"]["accepted_more"] == 200 - bad["ledger"]["rejected"]
+    assert bad["seen"]["notifications"] == 400
+    used = [sender["seen"]["connections"]["opened"] for sender in (good, bad)]
+    assert 0 < sum(used) <= report["connections_opened"]
+    assert report["ledger"] == {name: good["ledger"][name] + bad["ledger"][name] for name in good["ledger"]}
+    assert report["failures"] == [f"{bad['ledger']['accepted_more']:,} devices were notified more than once"]
+    assert {each.name for each in out.iterdir()} == {"run.json", "series.json", "histograms.json", "report.html"}
+    run, series, histograms = read_results(out)
+    assert run.senders is not None and run.name == "mixed"
+    assert [each.seen.notifications for each in run.senders.senders if each.seen is not None] == [200, 400]
+    assert sum(row.sent for row in series.rows) == 600 == run.sent
+    assert sum(row.accepted + sum(row.rejected.values()) for row in series.rows) == 600
+    assert [(each.name, each.count) for each in histograms] == [
+        ("gap", 600 - sum(used)),
+        ("answer", 600),
+    ]
+    assert "Times by percentile" in (out / "report.html").read_text()
+    shown = subprocess.run([*PUSHRIG, "report", str(out)], capture_output=True, text=True, timeout=60, check=True)
+    assert "Not known of this run: p50_ms, p90_ms, p99_ms, p999_ms, max_ms, " in " ".join(shown.stdout.split())
 
 
 def test_two_senders_that_do_not_share_notify_twice() -> None:

@@ -4,6 +4,13 @@ import msgspec
 
 from loadtest.report.results_directory import Results
 from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, Machine, RunRecord, Series
+from loadtest.report.sender_record import (
+    ConnectionFigures,
+    DevicesOfSender,
+    SenderRecord,
+    SenderSeen,
+    SendersRecord,
+)
 
 SECONDS = 60
 
@@ -91,3 +98,73 @@ def histograms() -> list[Histogram]:
 def results(**changed: object) -> Results:
     """All of it. `changed`: fields of the run."""
     return Results(run_record(**changed), series(), histograms())
+
+
+def connection_figures() -> ConnectionFigures:
+    """Of two connections."""
+    return ConnectionFigures(
+        opened=2,
+        handshakes_failed=0,
+        most_open=2,
+        streams_most=7,
+        spoken={"HTTP/2": 2},
+        requests={"min": 10, "p50": 500, "max": 990},
+        ended={"client: end": 2},
+        resets_by_client=3,
+        unanswered=1,
+    )
+
+
+def sender_record(**changed: object) -> SenderRecord:
+    """A sender of 1,000 devices, of which 5 are unregistered, and 1 was notified twice."""
+    seen = SenderSeen(
+        notifications=1_001,
+        accepted=996,
+        rejected={"Unregistered": 5},
+        elapsed_s=2.0,
+        rate_per_s=500.5,
+        gap_ms={"p50": 1.5, "p99": 20.0},
+        answer_ms={"p50": 0.2, "p99": 0.9},
+        connections=connection_figures(),
+    )
+    sender = SenderRecord(
+        command="python send.py {tokens}",
+        devices=1_000,
+        exit_code=0,
+        duration_s=2.5,
+        overdue=False,
+        said="done",
+        ledger=DevicesOfSender(accepted_once=994, accepted_more=1, rejected=5, never=0),
+        seen=seen,
+    )
+    return msgspec.structs.replace(sender, **changed)
+
+
+def senders_run(*senders: SenderRecord, **changed: object) -> RunRecord:
+    """A run of external senders."""
+    run = run_record(
+        name="senders",
+        profile="sender",
+        arrivals="closed",
+        users=0,
+        batch_size=0,
+        scheduled=0,
+        latency_ms={},
+        latency_from_sent_ms={},
+        bottleneck="neither",
+        cpu_s={"senders": 3.0, "simulator": 9.1},
+        peak_rss_mb={"simulator": 80.0},
+        faults=[],
+        senders=SendersRecord(
+            senders=list(senders) or [sender_record()],
+            seen="every request",
+            busiest_per_s=700.0,
+            gap_ms={"p50": 1.5, "p90": 3.0, "p99": 20.0, "p999": 41.0, "max": 50.0},
+            answer_ms={"p50": 0.2, "p90": 0.4, "p99": 0.9, "p999": 2.0, "max": 2.5},
+            handshakes_failed=0,
+            protocol_errors=0,
+            limits_reached={"streams": 2},
+            connections=connection_figures(),
+        ),
+    )
+    return msgspec.structs.replace(run, **changed)

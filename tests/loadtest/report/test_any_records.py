@@ -12,7 +12,8 @@ from loadtest.report.page import html_page
 from loadtest.report.results_directory import Results
 from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, RunRecord, Series
 from loadtest.report.screen import show_comparison, show_run
-from tests.loadtest.report.result_records import run_record
+from loadtest.report.sender_record import SenderSeen, SendersRecord
+from tests.loadtest.report.result_records import connection_figures, run_record, sender_record
 
 number = st.floats(0, 1e15)
 count = st.integers(0, 10**15)
@@ -30,6 +31,7 @@ intervals = st.builds(
     planned_per_s=st.none() | number,
     latency_ms=latencies,
     behind_ms=number,
+    connections=st.none() | count,
 )
 distributions = st.builds(
     Histogram,
@@ -38,6 +40,42 @@ distributions = st.builds(
     mean_ms=number,
     max_ms=number,
     points=st.lists(st.tuples(st.floats(0, 1), number), max_size=4),
+)
+connections = st.builds(
+    lambda **changed: msgspec.structs.replace(connection_figures(), **changed),
+    opened=count,
+    spoken=outcomes,
+    requests=outcomes,
+    ended=outcomes,
+)
+senders = st.builds(
+    lambda command, duration_s, seen: sender_record(command=command, duration_s=duration_s, seen=seen),
+    words,
+    number,
+    st.none()
+    | st.builds(
+        SenderSeen,
+        notifications=count,
+        accepted=count,
+        rejected=outcomes,
+        elapsed_s=number,
+        rate_per_s=number,
+        gap_ms=latencies,
+        answer_ms=latencies,
+        connections=connections,
+    ),
+)
+records_of_senders = st.builds(
+    SendersRecord,
+    senders=st.lists(senders, max_size=3),
+    seen=words,
+    busiest_per_s=number,
+    gap_ms=latencies,
+    answer_ms=latencies,
+    handshakes_failed=count,
+    protocol_errors=count,
+    limits_reached=outcomes,
+    connections=st.none() | connections,
 )
 runs = st.builds(
     lambda **changed: run_record(**changed),
@@ -58,6 +96,7 @@ runs = st.builds(
     ledger=st.none() | st.builds(Ledger, accepted_once=count, accepted_more=count, rejected=count, never=count),
     limits=st.lists(st.builds(Limit, name=words, value=words, per_s=st.none() | number), max_size=2),
     faults=st.lists(st.builds(FaultBand, fault=words, from_s=number, to_s=st.none() | number), max_size=3),
+    senders=st.none() | records_of_senders,
 )
 
 

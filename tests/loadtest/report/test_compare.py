@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.report.compare import Change, compare
 from loadtest.report.run_record import Machine, RunRecord
-from tests.loadtest.report.result_records import run_record
+from tests.loadtest.report.result_records import run_record, sender_record, senders_run
 
 
 def runs(*rates: float, **changed: object) -> list[RunRecord]:
@@ -58,6 +58,26 @@ def test_figures_that_only_one_side_knows_are_left_out() -> None:
     names = {each.name for each in compare(runs(1, 2), runs(1, 2, ceiling_per_s=None, ledger=None)).changes}
     assert "rate_per_s" in names
     assert not names & {"ceiling_per_s", "ceiling_share", "never", "repeated"}
+
+
+def test_what_one_side_does_not_know_is_named() -> None:
+    assert compare(runs(1, 2), runs(1, 2)).unknown == []
+    assert compare(runs(1, 2), runs(1, 2, ledger=None)).unknown == ["never", "repeated"]
+    senders = [senders_run(), senders_run()]
+    unknown = set(compare(senders, senders).unknown)
+    assert unknown == {
+        *("p50_ms", "p90_ms", "p99_ms", "p999_ms", "max_ms", "p50_from_sent_ms", "p99_from_sent_ms"),
+        *("scheduled", "given_up", "behind_ms", "load_cpu_s", "load_memory_mb"),
+    }
+    assert {"p50_ms", "gap_p50_ms"} <= set(compare(runs(1, 2), senders).unknown)
+
+
+def test_other_commands_of_senders_are_said_and_other_connections_are_a_figure() -> None:
+    old = [senders_run(), senders_run()]
+    new = [senders_run(sender_record(command="node send.mjs"), connections=9)] * 2
+    assert compare(old, new).remarks == ["Not the same senders: python send.py {tokens}; now node send.mjs."]
+    (connections,) = [each for each in compare(old, new).changes if each.name == "connections"]
+    assert [connections.old, connections.new] == pytest.approx([4, 9])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from loadtest.report.condition import (
     read_condition,
 )
 from loadtest.report.figures import FIGURES
-from tests.loadtest.report.result_records import run_record
+from tests.loadtest.report.result_records import run_record, senders_run
 
 RUN = run_record()  # p99_ms 14, p50_ms 2.5, lost 0, rejected 600
 
@@ -144,4 +144,10 @@ def test_any_text_is_a_condition_or_a_condition_error(text: str) -> None:
 
 def test_names_of_figures_can_be_written_in_conditions() -> None:
     for figure in FIGURES:
-        assert find(read_condition(f"{figure.name} >= 0"), RUN).holds is True
+        run = senders_run() if figure.of_senders else RUN
+        assert find(read_condition(f"{figure.name} >= 0"), run).holds is True
+
+
+def test_what_external_senders_alone_know_decides_nothing() -> None:
+    for name in ("p99_ms", "p50_from_sent_ms", "given_up", "behind_ms", "scheduled"):
+        assert find(read_condition(f"{name} > 250"), senders_run()).holds is None

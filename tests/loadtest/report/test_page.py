@@ -21,7 +21,8 @@ from loadtest.report.run_record import (
     Limit,
     Series,
 )
-from tests.loadtest.report.result_records import results, run_record, series
+from loadtest.report.sender_record import DevicesOfSender, SenderRecord
+from tests.loadtest.report.result_records import results, run_record, sender_record, senders_run, series
 
 VOID = {"meta", "br", "hr"}
 
@@ -104,6 +105,47 @@ def test_a_load_generator_that_fell_behind_and_failures_come_first() -> None:
     assert "fell behind its schedule: 3 % of the arrivals were late. At worst it was 842 ms late." in page
     assert "✗ Not everything came out as it must: one two rate" in page
     assert page.index("fell behind") < page.index("Not everything") < page.index("Throughput")
+
+
+def senders_page(*senders: SenderRecord, **changed: object) -> str:
+    rows = [
+        Interval(at_s=float(at), scheduled=0, sent=500, accepted=495, rejected={"Unregistered": 5}, connections=at + 1)
+        for at in range(3)
+    ]
+    times = [
+        Histogram(name=name, count=100, mean_ms=2.0, max_ms=9.0, points=[(0.5, 1.5), (1.0, 9.0)])
+        for name in ("gap", "answer")
+    ]
+    run = senders_run(*senders, **{"elapsed_s": 3.0, **changed})
+    return Page(html_page(Results(run, Series(interval_s=1.0, rows=rows), times))).text
+
+
+def test_a_run_of_external_senders_has_what_the_simulator_saw_and_says_what_it_cannot_know() -> None:
+    page = senders_page()
+    assert "when they meant to send, and how long they waited for answers, they alone know".lower() in page.lower()
+    assert "Latencies count from" not in page
+    assert "busiest second 700 /s between requests, 50 % 1.5 ms" in page
+    assert "Open connections over time" not in page  # what is not seen is told to those who do not see it
+    assert "Connections over time" in page
+    assert "opened 4 TLS handshakes that failed 0 protocol errors 0 stopped at the limit streams 2" in page
+    assert "ended by client: end 2" in page
+    assert "Times by percentile" in page
+    assert "between requests of a connection 1.5 ms" in page
+    assert "Neither side was busy: senders waited" in page
+    assert "senders 1, with 4 connections in all" in page
+    assert "senders, from their start 3 s 100 %" in page
+
+
+def test_good_and_bad_senders_have_their_figures_beside_each_other() -> None:
+    bad = sender_record(
+        command="./bad", exit_code=1, ledger=DevicesOfSender(accepted_once=1, accepted_more=9, rejected=2, never=988)
+    )
+    page = senders_page(sender_record(), bad, sender_record(command="./slow", overdue=True, seen=None))
+    assert "1: python send.py {tokens} exit code 0, 2.5 s 1,000 994 1 5 0" in page
+    assert "2: ./bad exit code 1, 2.5 s 1,000 1 9 2 988" in page
+    assert "3: ./slow overdue, 2.5 s" in page
+    assert "2 1,001 500 1.5 ms 20 ms 0.9 ms 2 500 7 3" in page
+    assert "Requests were not followed" in senders_page(sender_record(seen=None))
 
 
 def test_a_closed_loop_says_what_its_latency_hides() -> None:

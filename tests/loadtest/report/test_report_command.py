@@ -36,7 +36,7 @@ def repeats(tmp_path: Path) -> tuple[Path, Path]:
 def test_the_terminal_shows_every_figure_and_which_side_was_the_limit(directory: Path) -> None:
     shown = report(directory)
     assert shown.exit_code == 0
-    assert all(figure.name in shown.output for figure in FIGURES)
+    assert all(figure.name in shown.output for figure in FIGURES if not figure.of_senders)
     assert "rejected.Unregistered" in shown.output
     assert "The rate asked for was the limit" in shown.output
 
