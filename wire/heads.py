@@ -6,7 +6,7 @@ The general way decodes a block field by field and checks each. Two memories mak
   of that layout is read with a few comparisons. A block in which nothing varies is kept whole. Layouts are forgotten
   whenever the table changes, since indices then mean other fields.
 - Heads. Fields that have been found well formed are kept with their head. A block that brings them again, however coded, is
-  decoded but not checked anew, and shares the head.
+  decoded but not checked anew, and shares the head. The last of them is compared first, which is cheaper than hashing.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from wire import huffman
 from wire.budget import TRUSTING, Allowance, Budget
-from wire.fields import content_length, trailers_fault
-from wire.hpack import ENTRY_OVERHEAD_BYTES, Decoder, HeaderListTooLarge, HpackError, Span
+from wire.fields import Field, content_length, trailers_fault
+from wire.hpack import ENTRY_OVERHEAD_BYTES, Decoder, HeaderListTooLarge, HpackError
 from wire.request import Fields, Head
 
 LAYOUTS_MAX = 256  # of all lengths and whole blocks, per connection; at the bound all are forgotten and learnt anew
@@ -26,6 +26,11 @@ HEAD_BYTES_MAX = 8_192  # counted as header lists are; larger heads are made ane
 
 Varying = tuple[bytes | None, bytes | None]
 NO_VARYING: Varying = (None, None)
+# Where the varying values stand in a list of fields.
+_Places = tuple[int | None, int | None]
+
+
+_TABLE_INSERTIONS = Allowance.TABLE_INSERTIONS  # an enum's member costs a look-up of 0.1 µs
 
 
 class _Layout(NamedTuple):
@@ -70,6 +75,8 @@ class HeadReader:
         self._layout_count = 0
         self._whole: dict[bytes, tuple[Head, Varying]] = {}  # blocks in which nothing varies
         self._heads: dict[Fields, Head] = {}
+        # The head of the last list that was read generally, its fields, and the places of the varying values.
+        self._last: tuple[Head, list[Field], _Places] | None = None
 
     def limit_table(self, table_bytes_max: int) -> None:
         """The peer has acknowledged a new HEADER_TABLE_SIZE: its next block may have to say so (RFC 7541, section 4.2)."""
@@ -121,8 +128,9 @@ class HeadReader:
                 self._table_changed()
 
     def _table_changed(self) -> None:
-        self._forget_layouts()
-        self._budget.spend(Allowance.TABLE_INSERTIONS, self.decoder.inserted)
+        if self._layout_count:
+            self._forget_layouts()
+        self._budget.spend(_TABLE_INSERTIONS, self.decoder.inserted)
 
     def _forget_layouts(self) -> None:
         self._layouts.clear()
@@ -139,9 +147,15 @@ class HeadReader:
         finally:
             if decoder.changed:
                 self._table_changed()
-        fields, varying = self._split(whole)
+        recognised = self._as_last(whole)
+        if recognised is not None and not _is_doubtful(recognised[1]):
+            if not decoder.changed:
+                self._learn(block, *recognised)
+            return recognised
+        fields, varying, places = self._split(whole)
         head = self._heads.get(fields)
-        if head is None or any(value is not None and _is_doubtful(value) for value in varying):
+        kept = head is not None
+        if head is None or _is_doubtful(varying):
             fault = self._fault_of(whole)
             length = None
             if fault is None:
@@ -150,30 +164,51 @@ class HeadReader:
                 return Head(fields, fault), varying
             if head is None:
                 head = Head(fields, None, length)
-                self._keep(head)
+                kept = self._keep(head)
+        if kept:
+            self._last = head, list(fields), places
         if self._fast and not decoder.changed:
             self._learn(block, head, varying)
         return head, varying
 
-    def _keep(self, head: Head) -> None:
-        if self._fast and _list_bytes(head.fields) <= HEAD_BYTES_MAX:
-            if len(self._heads) >= HEADS_MAX:
-                self._heads.clear()
-            self._heads[head.fields] = head
-
-    def _split(self, whole: list[tuple[bytes, bytes]]) -> tuple[Fields, Varying]:
-        """The fields without the varying values, and these: of each varying name the first."""
-        first_name, second_name = self.varying
+    def _as_last(self, whole: list[Field]) -> tuple[Head, Varying] | None:
+        """Head and varying values of a list that differs in these from the one before, and in nothing else; else None."""
+        if self._last is None:
+            return None
+        head, last, (first_at, second_at) = self._last
+        if len(whole) != len(last):
+            return None
         first = second = None
+        fields = whole.copy()
+        if first_at is not None:
+            name, first = whole[first_at]
+            fields[first_at] = (name, b"")
+        if second_at is not None:
+            name, second = whole[second_at]
+            fields[second_at] = (name, b"")
+        return (head, (first, second)) if fields == last else None
+
+    def _keep(self, head: Head) -> bool:
+        if not self._fast or _list_bytes(head.fields) > HEAD_BYTES_MAX:
+            return False
+        if len(self._heads) >= HEADS_MAX:
+            self._heads.clear()
+        self._heads[head.fields] = head
+        return True
+
+    def _split(self, whole: list[Field]) -> tuple[Fields, Varying, _Places]:
+        """The fields without the varying values; these, of each varying name the first; and where they stood."""
+        first_name, second_name = self.varying
+        first = second = first_at = second_at = None
         fields = whole.copy()
         for at, (name, value) in enumerate(whole):
             if name == first_name and first is None:
-                first = value
+                first, first_at = value, at
                 fields[at] = (name, b"")
             elif name == second_name and second is None:
-                second = value
+                second, second_at = value, at
                 fields[at] = (name, b"")
-        return tuple(fields), (first, second)
+        return tuple(fields), (first, second), (first_at, second_at)
 
     def _learn(self, block: bytes, head: Head, varying: Varying) -> None:
         spans = self.decoder.spans
@@ -186,15 +221,15 @@ class HeadReader:
             self._layout_count += 1
             return
         # Exactly the varying names, once each, in their order, as literals: anything else is read generally every time.
-        names = tuple(span.name for span in spans)
+        names = tuple(name for name, *_ in spans)
         if names not in (self.varying, self.varying[:1]):
             return
         if sum(name in self.varying for name, _ in head.fields) != len(spans):
             return
-        if any(span.start == span.end for span in spans):
+        if any(start == end for _, start, end, _ in spans):
             return
         # The bound of the header list must hold for any value of this layout: Huffman codes take 5 bits and more.
-        values_bytes = sum((span.end - span.start) * 8 // 5 + 1 for span in spans)
+        values_bytes = sum((end - start) * 8 // 5 + 1 for _, start, end, _ in spans)
         if _list_bytes(head.fields) + values_bytes > self.decoder.list_bytes_max:
             return
         if self._layout_count >= LAYOUTS_MAX:
@@ -203,26 +238,33 @@ class HeadReader:
         if len(same_length) >= LAYOUTS_OF_ONE_LENGTH_MAX:
             del same_length[0]
             self._layout_count -= 1
-        first = spans[0]
-        second = spans[1] if len(spans) == 2 else Span(b"", len(block), len(block), False)
+        _, first_start, first_end, first_coded = spans[0]
+        _, second_start, second_end, second_coded = (
+            spans[1] if len(spans) == 2 else (b"", len(block), len(block), False)
+        )
         layout = _Layout(
-            first.start,
-            first.end,
-            second.start,
-            second.end,
-            before=block[: first.start],
-            between=block[first.end : second.start],
-            after=block[second.end :],
-            coded=first.coded + 2 * second.coded,
+            first_start,
+            first_end,
+            second_start,
+            second_end,
+            before=block[:first_start],
+            between=block[first_end:second_start],
+            after=block[second_end:],
+            coded=first_coded + 2 * second_coded,
             head=head,
         )
         same_length.append(layout)
         self._layout_count += 1
 
 
-def _is_doubtful(value: bytes) -> bool:
+def _is_doubtful(varying: Varying) -> bool:
     """Whether a varying value may be at fault: empty, or against section 8.2.1. The full check decides."""
-    return not value or 0 in value or 10 in value or 13 in value or value[0] <= 32 or value[-1] <= 32
+    for value in varying:
+        if value is not None and (
+            not value or 0 in value or 10 in value or 13 in value or value[0] <= 32 or value[-1] <= 32
+        ):
+            return True
+    return False
 
 
 def _list_bytes(fields: Fields) -> int:

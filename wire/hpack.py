@@ -6,7 +6,6 @@ writes blocks that touch no table and may therefore be kept and sent again on an
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from wire import huffman
 from wire.frames import HEADER_TABLE_BYTES_DEFAULT
@@ -18,6 +17,7 @@ INTEGER_BYTES_MAX = 6
 # Coded strings remembered with their text, per connection: clients that never index a value send the same bytes each time.
 CODED_STRINGS_MAX = 128
 CODED_STRING_BYTES_MAX = 1_024
+_STATIC_COSTS = [len(name) + len(value) + ENTRY_OVERHEAD_BYTES for name, value in STATIC_TABLE]
 # Decoded for the table's sake of a list that is too large already. One byte of a block can stand for a field.
 FIELDS_DROPPED_MAX = 1_000
 
@@ -37,13 +37,8 @@ class HeaderListTooLarge(ValueError):  # noqa: N818  # a bound, not a fault of c
     """The decoded fields exceed `list_bytes_max`. The dynamic table has been kept right; the stream may be refused."""
 
 
-class Span(NamedTuple):
-    """Where the value of a varying name stood in a block: `block[start:end]`, Huffman-coded or not."""
-
-    name: bytes
-    start: int
-    end: int
-    coded: bool
+# Where the value of a varying name stood in a block: the name, start and end of the value, whether it is Huffman-coded.
+Span = tuple[bytes, int, int, bool]
 
 
 def read_integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
@@ -84,6 +79,17 @@ def string(text: bytes, *, coded: bool = False) -> bytes:
     return integer(len(text), 0x7F, 0x80 if coded else 0) + text
 
 
+def _no_entry(index: int) -> HpackError:
+    return HpackError(f"index {index} is in neither table (section 2.3.3)")
+
+
+def _decoded(coded: bytes) -> bytes:
+    try:
+        return huffman.decode(coded)
+    except huffman.HuffmanError as error:
+        raise HpackError(str(error)) from None
+
+
 class Decoder:
     """Reads the header blocks of one direction of one connection, in the order of their arrival.
 
@@ -104,7 +110,10 @@ class Decoder:
         self.list_bytes_max = list_bytes_max
         self._fields_dropped_max = fields_dropped_max
         self._varying = frozenset(varying)
-        self._entries: list[tuple[bytes, bytes]] = []  # newest first, as the indices count
+        # Both tables in one list, as the indices count: the static one, then the dynamic one, newest entry first. Beside each
+        # field what it counts as (section 4.1).
+        self._table = list(STATIC_TABLE)
+        self._costs = list(_STATIC_COSTS)
         self._size = 0
         self._size_max = min(table_bytes_max, HEADER_TABLE_BYTES_DEFAULT)
         self._must_shrink_to: int | None = None
@@ -133,7 +142,7 @@ class Decoder:
         self.spans = spans = []
         self.changed = False
         self.inserted = dropped = 0
-        varying = self._varying
+        varying, list_bytes_max, table, costs = self._varying, self.list_bytes_max, self._table, self._costs
         fields: list[tuple[bytes, bytes]] = []
         at, size, list_bytes = 0, len(block), 0
         if size and block[0] & 0xE0 == 0x20:
@@ -145,87 +154,96 @@ class Decoder:
         while at < size:
             first = block[at]
             if first & 0x80:
-                index, at = (first & 0x7F, at + 1) if first != 0xFF else read_integer(block, at, 0x7F)
-                field = self._entry(index)
+                index = first & 0x7F
+                at += 1
+                if index == 0x7F:
+                    index, at = read_integer(block, at - 1, 0x7F)
+                if not index or index >= len(table):
+                    raise _no_entry(index)
+                field = table[index]
+                list_bytes += costs[index]
             elif first & 0xE0 == 0x20:
                 raise HpackError("a table size update after the start of a header block (section 4.2)")
             else:
                 mask = 0x3F if first & 0x40 else 0x0F
-                index, at = (first & mask, at + 1) if first & mask != mask else read_integer(block, at, mask)
-                if index:
-                    name = self._entry(index)[0]
+                index = first & mask
+                at += 1
+                if index == mask:
+                    index, at = read_integer(block, at - 1, mask)
+                if not index:
+                    name, at, _ = self._string(block, at, keep=True)
+                elif index < len(table):
+                    name = table[index][0]
                 else:
-                    _, _, name, at = self._string(block, at, keep=True)
-                keep = name not in varying
-                start, coded, value, at = self._string(block, at, keep=keep)
-                if not keep:
-                    spans.append(Span(name, start, at, coded))
+                    raise _no_entry(index)
+                if name in varying:
+                    start = at
+                    value, at, length = self._string(block, at, keep=False)
+                    spans.append((name, at - length, at, block[start] >= 0x80))
+                else:
+                    value, at, _ = self._string(block, at, keep=True)
                 field = (name, value)
+                cost = len(name) + len(value) + ENTRY_OVERHEAD_BYTES
+                list_bytes += cost
                 if first & 0x40:
-                    self._insert(field)
-            list_bytes += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
-            if list_bytes <= self.list_bytes_max:
+                    self._insert(field, cost)
+            if list_bytes <= list_bytes_max:
                 fields.append(field)
             else:
                 dropped += 1
                 if dropped > self._fields_dropped_max:
                     raise HpackError(
-                        f"{dropped} fields beyond a header list of {self.list_bytes_max:,} bytes",
+                        f"{dropped} fields beyond a header list of {list_bytes_max:,} bytes",
                         limit="header_fields_dropped_max",
                     )
-        if list_bytes > self.list_bytes_max:
-            raise HeaderListTooLarge(
-                f"a header list of {list_bytes:,} bytes; at most {self.list_bytes_max:,} are taken"
-            )
+        if list_bytes > list_bytes_max:
+            raise HeaderListTooLarge(f"a header list of {list_bytes:,} bytes; at most {list_bytes_max:,} are taken")
         return fields
 
-    def _entry(self, index: int) -> tuple[bytes, bytes]:
-        if 0 < index <= STATIC_COUNT:
-            return STATIC_TABLE[index]
+    def _string(self, block: bytes, at: int, *, keep: bool) -> tuple[bytes, int, int]:
+        """The string at `at`: its text, where the next thing starts, and how many bytes it took. `keep`: it may come again."""
         try:
-            if index:
-                return self._entries[index - STATIC_COUNT - 1]
+            first = block[at]
         except IndexError:
-            pass
-        raise HpackError(f"index {index} is in neither table (section 2.3.3)")
-
-    def _string(self, block: bytes, at: int, *, keep: bool) -> tuple[int, bool, bytes, int]:
-        """A string at `at`: where its bytes start, whether they are coded, its text, where the next thing starts."""
-        if at >= len(block):
-            raise HpackError("a header block ends where a string should start")
-        coded = block[at] >= 0x80
-        length, start = read_integer(block, at, 0x7F)
-        end = start + length
-        if end > len(block):
+            raise HpackError("a header block ends where a string should start") from None
+        length = first & 0x7F
+        if length == 0x7F:
+            length, at = read_integer(block, at, 0x7F)
+        else:
+            at += 1
+        end = at + length
+        text = block[at:end]
+        if len(text) < length:
             raise HpackError("a header block ends within a string")
-        text = block[start:end]
-        if coded:
-            known = self._texts.get(text)
-            if known is not None:
-                return start, True, known, end
-            try:
-                plain = huffman.decode(text)
-            except huffman.HuffmanError as error:
-                raise HpackError(str(error)) from None
-            if keep and length <= CODED_STRING_BYTES_MAX:
-                if len(self._texts) >= CODED_STRINGS_MAX:
-                    self._texts.clear()
-                self._texts[text] = plain
-            text = plain
-        return start, coded, text, end
+        if first < 0x80:
+            return text, end, length
+        return (self._kept_text(text) if keep else _decoded(text)), end, length
 
-    def _insert(self, field: tuple[bytes, bytes]) -> None:
+    def _kept_text(self, coded: bytes) -> bytes:
+        """The text of a coded string that may come again."""
+        known = self._texts.get(coded)
+        if known is not None:
+            return known
+        text = _decoded(coded)
+        if len(coded) <= CODED_STRING_BYTES_MAX:
+            if len(self._texts) >= CODED_STRINGS_MAX:
+                self._texts.clear()
+            self._texts[coded] = text
+        return text
+
+    def _insert(self, field: tuple[bytes, bytes], cost: int) -> None:
         self.changed = True
         self.inserted += 1
-        self._size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD_BYTES
-        self._entries.insert(0, field)
+        self._size += cost
+        self._table.insert(STATIC_COUNT + 1, field)
+        self._costs.insert(STATIC_COUNT + 1, cost)
         if self._size > self._size_max:
             self._evict()
 
     def _evict(self) -> None:
         while self._size > self._size_max:
-            name, value = self._entries.pop()
-            self._size -= len(name) + len(value) + ENTRY_OVERHEAD_BYTES
+            del self._table[-1]
+            self._size -= self._costs.pop()
 
     def _size_updates(self, block: bytes) -> int:
         at = 0
