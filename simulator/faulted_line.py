@@ -23,6 +23,7 @@ from simulator.faults.line import (
     RefillWindow,
     Stall,
     StreamLimit,
+    Withhold,
 )
 from wire import frames
 from wire.errors import LocalProtocolError
@@ -111,7 +112,7 @@ _RESUME: Final = Stall(0.0)
 
 class FaultedLine:
     """One HTTP/2 connection. `limit_streams`: announces a limit of streams, or with None the provider's own again.
-    `lose_answers`: forgets the answers that wait for their time."""
+    `lose_answers`: forgets the answers that wait for their time. `withhold`: has requests answered no more."""
 
     def __init__(
         self,
@@ -119,12 +120,14 @@ class FaultedLine:
         counters: Counters,
         limit_streams: Callable[[int | None], None],
         lose_answers: Callable[[], None],
+        withhold: Callable[[Withhold], None],
     ) -> None:
         self.time = Timeline()
         self._wire = wire
         self._counters = counters
         self._limit_streams = limit_streams
         self._lose_answers = lose_answers
+        self._withhold = withhold
         self._pings = 0
 
     def act(self, acts: Iterable[Act], stream_id: int, now_s: float) -> None:
@@ -167,6 +170,8 @@ class FaultedLine:
             case AskPing():
                 self._pings += 1
                 wire.ping(self._pings.to_bytes(8))
+            case Withhold() as how:
+                self._withhold(how)
             case LoseAnswers():
                 self._lose_answers()
                 wire.send_raw(without_answers(wire.data_to_send()))

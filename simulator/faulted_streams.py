@@ -15,7 +15,7 @@ from simulator.devices.fates import Provider
 from simulator.devices.token_space import unseal
 from simulator.faults.asked import Asked, asked_of_apns, asked_of_fcm
 from simulator.faults.fault import Stage
-from simulator.faults.line import Act
+from simulator.faults.line import Act, Withhold
 from simulator.faults.outcome import NOTHING_YET, Dribbled, Outcome, Oversized, Reset, Silent, Twice, Unended, Whole
 from simulator.fcm.plane import GooglePlane
 from simulator.http_answer import HttpAnswer
@@ -59,6 +59,7 @@ class FaultedStreams:
             tuple[float, int, int, Outcome, int]
         ] = []  # due, order, stream, what is sent, bytes sent of it
         self._order = 0
+        self._withheld: Withhold | None = None
 
     @property
     def next_due_s(self) -> float | None:
@@ -67,11 +68,17 @@ class FaultedStreams:
 
     def answer(self, requests: Sequence[Request]) -> None:
         """Answer the requests of one read, in their order, as far as the faults let it."""
+        scenario = self._parts.rig.scenario
         self._plane.send = self._google_plane.send = self._keep
         try:
             for request in requests:
+                if self._withheld is not None and not self._withheld.processed:
+                    break
                 if not self._is_disowned(request.stream_id) and not self._answer(request):
                     break
+                if scenario is not None:
+                    self._parts.google.settle()
+                    scenario.go_on()  # so that phases begin and end at their very count
         finally:
             self._plane.send = self._google_plane.send = self._wire.answer
 
@@ -81,6 +88,10 @@ class FaultedStreams:
     def lose_waiting(self) -> None:
         """Forget the answers that wait."""
         self._waiting.clear()
+
+    def withhold(self, how: Withhold) -> None:
+        """Give no answer any more to what comes."""
+        self._withheld = how
 
     def _is_disowned(self, stream_id: int) -> bool:
         """Whether a GOAWAY has said that this stream is not looked at."""
@@ -99,11 +110,13 @@ class FaultedStreams:
                 self._count_refusal(request, asked, outcome.answer.status, outcome.reason)
         else:
             block, body = self._judged(request, asked)
-            if not hits:
+            if not hits and self._withheld is None:
                 self._wire.answer(request.stream_id, block, body)
                 return True
             outcome = outcome._replace(answer=_as_answer(block, body))
         outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome, asked)
+        if self._withheld is not None:
+            outcome = outcome._replace(manner=Silent())
         if outcome.answer is not None and outcome.answer.body and request.head.value(b":method") == b"HEAD":
             outcome = outcome._replace(answer=outcome.answer._replace(body=b""))
         goes_on = not outcome.acts or self._act(outcome.acts, request.stream_id)

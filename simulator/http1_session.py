@@ -195,6 +195,9 @@ class Http1Session:
                 self._take(event)
                 event = self._h11.next_event()
             self._answer()
+            if self._parts.rig.scenario is not None:
+                self._parts.google.settle()
+                self._parts.rig.scenario.go_on()  # so that phases begin and end at their very count
             if self.closing or self._held is not None:
                 return
         self.closing = True

@@ -7,7 +7,7 @@ from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, STREAM_LIMIT_ABUSE_TEXT
 from simulator.deadlines import Deadlines, Overdue
 from simulator.faulted_line import FaultedLine, announce
 from simulator.faulted_streams import FaultedStreams
-from simulator.faults.line import USUAL_OPENING, Act, Ending, Opening, StreamLimit, StrictStreams
+from simulator.faults.line import USUAL_OPENING, Act, Ending, Opening, StreamLimit, StrictStreams, Withhold
 from simulator.fcm import plane as google
 from simulator.fcm.plane import GooglePlane
 from simulator.fcm.service import BODY_BYTES_KEPT_MAX
@@ -53,6 +53,7 @@ class Http2Session:
         self._faulted: FaultedStreams | None = None  # made when the first fault is at work
         self._line: FaultedLine | None = None  # made when the first one acts on the connection
         self._strict: StrictStreams | None = None
+        self._withholds = False  # a fault has answers withheld, though it may be gone
         self._streams_announced = settings[MAX_CONCURRENT_STREAMS]
         self._abuse_text = google.STREAM_LIMIT_ABUSE_TEXT if self._googles_alone else STREAM_LIMIT_ABUSE_TEXT
 
@@ -79,7 +80,9 @@ class Http2Session:
     def _made_line(self) -> FaultedLine:
         if self._line is None:
             self.faulted = True
-            self._line = FaultedLine(self._wire, self._parts.rig.counters, self._limit_streams, self._lose_answers)
+            self._line = FaultedLine(
+                self._wire, self._parts.rig.counters, self._limit_streams, self._lose_answers, self._withhold
+            )
         return self._line
 
     def _act(self, acts: tuple[Act, ...], stream_id: int) -> bool:
@@ -90,6 +93,11 @@ class Http2Session:
     def _lose_answers(self) -> None:
         if self._faulted is not None:
             self._faulted.lose_waiting()
+
+    def _withhold(self, how: Withhold) -> None:
+        assert self._faulted is not None, "it comes in with a request"
+        self._faulted.withhold(how)
+        self._withholds = True
 
     def _limit_streams(self, streams: int | None, *, announced: bool = False) -> None:
         if not self._googles_alone:
@@ -139,7 +147,7 @@ class Http2Session:
         requests = self._wire.receive_data(data)
         if requests:
             rig = self._parts.rig
-            if rig.faults.on_requests:
+            if rig.faults.on_requests or self._withholds or (rig.scenario is not None and rig.scenario.counts):
                 self._answer_under_faults(requests)
             elif self._googles_alone or self._google_plane.goes_on(requests):
                 others = self._google_plane.answer(requests, rig.clock.now_s())

@@ -40,6 +40,7 @@ class ScenarioPlayer:
         self._monotonic_s = monotonic_s
         self._call_later = call_later
         self._timer: Timer | None = None
+        self._timed_s = 0.0  # what it is for
         self._faults: dict[int, list[int]] = {}  # numbers of those at work, by phase
         self._notifications_before = 0
         self._advanced = False
@@ -83,6 +84,11 @@ class ScenarioPlayer:
             self._rig.observations.record(RunBegan(at_s=self._rig.observations.now_s(), run=self.play.run))
             self.go_on()
 
+    @property
+    def counts(self) -> bool:
+        """Whether `go_on` is to be called after every single notification: something begins or ends by a count of them."""
+        return self.play.counts
+
     def go_on(self) -> None:
         """Something was answered, or some time went by: begin and end what is due."""
         now_s = self._monotonic_s()
@@ -100,10 +106,12 @@ class ScenarioPlayer:
                 self._begin(number)
             else:
                 self._end(number)
-        if changes or self._timer is None:
+        now_s = self._monotonic_s()
+        wait_s = self.play.next_due_s(now_s)
+        if changes or self._timer is None or (wait_s is not None and now_s + wait_s < self._timed_s):
             self.stop()
-            wait_s = self.play.next_due_s(self._monotonic_s())
             if wait_s is not None:
+                self._timed_s = now_s + wait_s
                 self._timer = self._call_later(wait_s, self._timed)
 
     def _timed(self) -> None:

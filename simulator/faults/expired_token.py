@@ -10,7 +10,7 @@ from simulator.devices.fates import Provider
 from simulator.faults.asked import Asked
 from simulator.faults.draws import Draws
 from simulator.faults.fault import Stage
-from simulator.faults.line import StreamLimit
+from simulator.faults.line import LineDelay, StreamLimit, later
 from simulator.faults.line_fault import LineFault, beside
 from simulator.faults.outcome import Outcome, Reset
 from simulator.faults.provider_answers import answer_named
@@ -34,6 +34,7 @@ class ExpiredTokenFault(LineFault, frozen=True):
       streams becomes 1 ahead of it, until a request with a token that passes. `limit_streams`: false leaves the limit alone.
     - `resets`: so many requests behind that one get RST_STREAM in place of an answer, REFUSED_STREAM and STREAM_CLOSED in
       turn. All others with an expired token get the answer of the first.
+    - `delay_s`: all that is said of expired tokens comes so much later, when the client has filled its streams.
     """
 
     name: ClassVar[str] = "expired-token"
@@ -46,6 +47,7 @@ class ExpiredTokenFault(LineFault, frozen=True):
     after_requests: Annotated[int, msgspec.Meta(ge=1, le=2**31)] = 100
     resets: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 10
     limit_streams: bool = True
+    delay_s: LineDelay = 0.0
 
     def at_work(self) -> Callable[[Outcome, Asked, Draws], Outcome]:
         return _Expiry(self).play
@@ -75,6 +77,7 @@ class _Expiry:
         return self._refuse(outcome, asked)
 
     def _refuse(self, outcome: Outcome, asked: Asked) -> Outcome:
+        outcome = outcome._replace(delay_s=outcome.delay_s + self._fault.delay_s)
         if asked.connection not in self._told and len(self._told) >= CONNECTIONS_MAX:
             del self._told[next(iter(self._told))]
         number = self._told[asked.connection] = self._told.get(asked.connection, -1) + 1
@@ -83,4 +86,6 @@ class _Expiry:
         name = "ExpiredProviderToken" if asked.provider is Provider.APNS else "credential-expired"
         answer, reason = answer_named(name, asked)
         outcome = outcome._replace(answer=answer, reason=reason)
-        return beside(outcome, StreamLimit(1)) if self._fault.limit_streams and not number else outcome
+        if not self._fault.limit_streams or number:
+            return outcome
+        return beside(outcome, *later(self._fault.delay_s, StreamLimit(1)))

@@ -16,6 +16,7 @@ from simulator.faults.line import (
     LineDelay,
     LoseAnswers,
     Opening,
+    Withhold,
     later,
 )
 from simulator.faults.line_fault import LineFault, beside
@@ -34,6 +35,8 @@ class GoawayFault(LineFault, frozen=True):
       `all` that have come, `none`, or the highest there can be (`max`). With `before` and `none` the request gets no answer.
     - `twice`: another one goes ahead that names the highest stream there can be, as servers do that leave in good order.
     - `answers_lost`: neither the request nor any that waits gets its answer.
+    - `after_s`: so much later, when the client has filled its streams. Until then neither the request nor any behind it gets an
+      answer: before the judge they are not looked at, after its verdict all are processed.
     - `then`: the connection stays open until the client closes it, or ends `then_after_s` later.
     """
 
@@ -49,16 +52,30 @@ class GoawayFault(LineFault, frozen=True):
     debug: DebugText = ""
     twice: bool = False
     answers_lost: bool = False
+    after_s: LineDelay = 0.0
     then: Literal["stay"] | EndingName = "stay"
     then_after_s: LineDelay = 0.0
+
+    def __post_init__(self) -> None:
+        if self.after_s and (self.when != "request" or not self._answer_lost):
+            raise ValueError(
+                "after_s goes with when=request, and with answers_lost=true, last_stream=before or last_stream=none: "
+                "requests that come meanwhile have no answer"
+            )
 
     @property
     def on_opening(self) -> bool:
         return self.when != "request"
 
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
-        lost = self.answers_lost or self.last_stream in _NOT_PROCESSED
-        return beside(outcome, *self._acts(), answer_lost=lost)
+        acts = self._acts()
+        if self.after_s:
+            acts = (Withhold(processed=outcome.answer is not None), *later(self.after_s, *acts))
+        return beside(outcome, *acts, answer_lost=self._answer_lost)
+
+    @property
+    def _answer_lost(self) -> bool:
+        return self.answers_lost or self.last_stream in _NOT_PROCESSED
 
     def open(self, opening: Opening) -> Opening:
         opening = opening.doing(*self._acts())

@@ -74,6 +74,12 @@ class Stall(NamedTuple):
     for_s: float
 
 
+class Withhold(NamedTuple):
+    """What comes behind the request gets no answer any more. `processed`: it is judged all the same, else not looked at."""
+
+    processed: bool
+
+
 class LoseAnswers(NamedTuple):
     """Answers that are not out yet never come: those that wait, and what is queued."""
 
@@ -92,7 +98,17 @@ class Later(NamedTuple):
 
 
 Act: TypeAlias = (
-    Goaway | StreamLimit | Announce | RefillWindow | AnswerPings | AskPing | Stall | LoseAnswers | End | Later
+    Goaway
+    | StreamLimit
+    | Announce
+    | RefillWindow
+    | AnswerPings
+    | AskPing
+    | Stall
+    | Withhold
+    | LoseAnswers
+    | End
+    | Later
 )
 
 

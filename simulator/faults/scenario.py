@@ -72,7 +72,7 @@ class Phase(_Part, frozen=True, kw_only=True):
 
     - `run`: in which of the runs it comes; in each, where it is not given.
     - `from_s`: seconds after the first connection came; 0 is before it. `from_notifications`: once so many were answered in
-      the run, whatever the time.
+      the run, whatever the time, and `wait_s` seconds later.
     - `for_s`, `for_notifications`: how long; to the end of the run where neither is given.
     - `faults`: as `pushrig serve --fault` takes them.
     - `advance_s`: the simulator's clock goes forward at the beginning, which ages credentials that were seen before.
@@ -82,6 +82,7 @@ class Phase(_Part, frozen=True, kw_only=True):
     run: Annotated[int, msgspec.Meta(ge=1, le=RUNS_MAX)] | None = None
     from_s: Seconds | None = None
     from_notifications: Notifications | None = None
+    wait_s: Seconds = 0.0
     for_s: Duration | None = None
     for_notifications: Notifications | None = None
     faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=FAULTS_OF_A_PHASE_MAX)] = ()

@@ -18,6 +18,7 @@ from simulator.errors import ConfigurationError, SettingsError
 from simulator.faults.engine import Planned
 from simulator.faults.fault import RequestFault
 from simulator.faults.fault_text import read_fault
+from simulator.faults.line_fault import DoorFault
 from simulator.faults.scenario import PATTERNS, PHASES_MAX, Expectations, Phase, Population, Scenario
 from simulator.faults.toml_lines import Path, toml_lines
 
@@ -157,6 +158,8 @@ class _Reader:
             **values, population=population, phase=tuple(each for each in phases if each is not None), expect=expect
         )
         self._check(scenario)
+        for number, planned in enumerate(written):
+            self._check_ports(number, scenario.phase[number], planned)
         faults = tuple(self._placed(scenario, number, planned) for number, planned in enumerate(written))
         return None if self.problems else ReadScenario(scenario, faults)
 
@@ -261,6 +264,8 @@ class _Reader:
             self._wrong((*path, "run"), f"there is no run {phase.run}; `runs` is {scenario.runs}")
         if phase.from_s is not None and phase.from_notifications is not None:
             self._wrong((*path, "from_notifications"), "give `from_s` or `from_notifications`, not both")
+        if phase.wait_s and phase.from_notifications is None:
+            self._wrong((*path, "wait_s"), "`wait_s` goes with `from_notifications`; give `from_s` alone for a time")
         if phase.for_s is not None and phase.for_notifications is not None:
             self._wrong((*path, "for_notifications"), "give `for_s` or `for_notifications`, not both")
         if not phase.faults and not phase.advance_s:
@@ -280,6 +285,19 @@ class _Reader:
             except ValueError as error:
                 self._wrong(("phase", number, "faults", place), str(error))
         return planned
+
+    def _check_ports(self, number: int, phase: Phase, written: list[Planned]) -> None:
+        """Where ports are closed before anybody has come nobody comes, and the phase never ends."""
+        from_the_start = phase.from_notifications is None and not phase.from_s
+        ends = next((name for name in ("for_s", "for_notifications") if getattr(phase, name) is not None), None)
+        for place, planned in enumerate(written):
+            fault = planned.fault
+            if from_the_start and ends and isinstance(fault, DoorFault) and fault.refuses and not planned.match.from_s:
+                what = (
+                    f"{fault.name} closes the ports before anybody has come, so that `{ends}` never begins to count; begin the "
+                    "phase later, with `from_s` or `from_notifications`"
+                )
+                self._wrong(("phase", number, "faults", place), what)
 
     def _placed(self, scenario: Scenario, number: int, written: list[Planned]) -> tuple[Planned, ...]:
         """The same at their place: each draws by that and the scenario's seed, unless it names a seed of its own."""

@@ -25,18 +25,21 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class _State:
-    """`since_s`, `since_notifications`: when it began, counted as the phases are."""
+    """`since_s`, `since_notifications`: when it began, counted as the phases are. `due_s`: when it begins, once its count has
+    been reached."""
 
     standing: Standing = Standing.WAITING
     since_s: float = 0.0
     since_notifications: int = 0
+    due_s: float | None = None
 
 
 class ScenarioPlay:
     """The phases of one run after the other. Each call returns what is to be done, in order: ends before beginnings.
 
     Time counts from the run's first connection (`came`), notifications from the run's beginning. A phase begins once its time
-    or count is reached, also when both have gone past it; one whose end is reached at once still begins first.
+    or count is reached, also when both have gone past it; one whose end is reached at once still begins first. Where
+    `counts`, a step after every single notification keeps counts exact.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -49,6 +52,15 @@ class ScenarioPlay:
     def began(self) -> bool:
         """The run's first connection has come."""
         return self._began_s is not None
+
+    @property
+    def counts(self) -> bool:
+        """Something begins or ends by a count of notifications."""
+        return any(
+            (state.standing is Standing.WAITING and phase.from_notifications is not None and state.due_s is None)
+            or (state.standing is Standing.ACTIVE and phase.for_notifications is not None)
+            for phase, state in zip(self.scenario.phase, self._states, strict=True)
+        )
 
     def standings(self) -> list[Standing]:
         """Where each phase stands; those of other runs wait, or are over."""
@@ -82,7 +94,7 @@ class ScenarioPlay:
                 state.standing = Standing.OVER
                 changes.append(Change(number, begins=False))
         for number, (phase, state) in enumerate(zip(self.scenario.phase, self._states, strict=True)):
-            if state.standing is Standing.WAITING and self._begins(phase, elapsed_s, notifications):
+            if state.standing is Standing.WAITING and self._begins(phase, state, elapsed_s, notifications):
                 state.standing = Standing.ACTIVE
                 state.since_s, state.since_notifications = elapsed_s, notifications
                 changes.append(Change(number, begins=True))
@@ -94,9 +106,10 @@ class ScenarioPlay:
         if elapsed_s is None:
             return None
         due = [
-            (phase.from_s or 0.0) - elapsed_s
+            begins_s - elapsed_s
             for phase, state in zip(self.scenario.phase, self._states, strict=True)
-            if state.standing is Standing.WAITING and phase.from_notifications is None
+            if state.standing is Standing.WAITING
+            and (begins_s := state.due_s if phase.from_notifications is not None else phase.from_s or 0.0) is not None
         ]
         due += [
             state.since_s + for_s - elapsed_s
@@ -109,10 +122,12 @@ class ScenarioPlay:
         return [(number, each) for number, each in enumerate(self._states) if each.standing is Standing.ACTIVE]
 
     @staticmethod
-    def _begins(phase: Phase, elapsed_s: float, notifications: int) -> bool:
-        if phase.from_notifications is not None:
-            return notifications >= phase.from_notifications
-        return elapsed_s >= (phase.from_s or 0.0)
+    def _begins(phase: Phase, state: _State, elapsed_s: float, notifications: int) -> bool:
+        if phase.from_notifications is None:
+            return elapsed_s >= (phase.from_s or 0.0)
+        if state.due_s is None and notifications >= phase.from_notifications:
+            state.due_s = elapsed_s + phase.wait_s
+        return state.due_s is not None and elapsed_s >= state.due_s
 
     def _ends(self, phase: Phase, state: _State, elapsed_s: float, notifications: int) -> bool:
         if phase.for_notifications is not None:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from simulator.faults.asked import Asked
 from simulator.faults.draws import Draws
-from simulator.faults.line import Act, End, Ending, EndingName, LineDelay, Opening, Stall, later
+from simulator.faults.line import Act, End, Ending, EndingName, LineDelay, Opening, Stall, Withhold, later
 from simulator.faults.line_fault import LineFault, When, beside
 from simulator.faults.outcome import Outcome
 
@@ -14,6 +14,8 @@ class StallFault(LineFault, frozen=True):
     (`long-stall-then-reset`).
 
     - `when`: from a request on, or from the opening on: then the client finds TLS established and not even SETTINGS.
+    - `after_s`: so much later, when the client has filled its streams. Until then the request and all behind it are read, and
+      not looked at.
     - `for_s`: how long. `then`: what follows. Where the connection ends, the request and all behind it have no answer; where
       it goes on, all are answered then.
     """
@@ -25,15 +27,26 @@ class StallFault(LineFault, frozen=True):
     )
 
     when: When = "request"
+    after_s: LineDelay = 0.0
     for_s: LineDelay = 60.0
     then: Literal["go-on"] | EndingName = "reset"
+
+    def __post_init__(self) -> None:
+        if self.after_s and (self.when == "opening" or self.then == "go-on"):
+            raise ValueError(
+                "after_s goes with when=request, and with a connection that ends then: requests that come meanwhile have no "
+                "answer"
+            )
 
     @property
     def on_opening(self) -> bool:
         return self.when == "opening"
 
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
-        return beside(outcome, *self._acts(), answer_lost=self.then != "go-on")
+        acts = self._acts()
+        if self.after_s:
+            acts = (Withhold(processed=outcome.answer is not None), *later(self.after_s, *acts))
+        return beside(outcome, *acts, answer_lost=self.then != "go-on")
 
     def open(self, opening: Opening) -> Opening:
         return opening.doing(*self._acts())

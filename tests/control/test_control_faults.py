@@ -60,6 +60,7 @@ def test_faults_are_bounded_and_the_bound_is_named(control: ControlServer) -> No
         ({"fault": "latency", "options": {"median_ms": "5"}}, "median_ms=5"),
         ({"fault": "latency", "options": {"median_ms": 5, "share_of_tokens": 1.5}}, "share_of_tokens=1.5"),
         ({"fault": "latency", "options": {"median_ms": 5, "stage": "before_judge"}}, "after_verdict"),
+        ({"fault": "latency", "options": []}, "`options` (object whose values are"),
         ({"fault": "latency", "options": {"median_ms": []}}, "options"),
         ({"options": {}}, "fault"),
         ([], "fault"),

@@ -61,7 +61,7 @@ def test_acts_that_find_no_room_are_done_at_once() -> None:
     assert not time.stalled
     assert time.take(Later(5, Stall(1)), 0, 0.0)
     assert time.stalled
-    line = FaultedLine(ServerConnection(), Bench().rig.counters, lambda streams: None, lambda: None)
+    line = FaultedLine(ServerConnection(), Bench().rig.counters, lambda streams: None, lambda: None, lambda how: None)
     line.act([Later(5, PINGS_AGAIN)] * LATER_MAX + [Later(5, Goaway(3, "max", b""))], 0, 0.0)
     assert line._wire.goaway_sent == 2**31 - 1
 

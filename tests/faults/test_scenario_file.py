@@ -123,6 +123,7 @@ def test_faults_draw_by_the_scenarios_seed_and_their_place_unless_they_name_one(
         ('penalty = "on"', "port = 5", "a scenario cannot set 'port'"),
         ('penalty = "on"', 'rates = "/etc/rates.toml"', "rates: give real or off"),
         ("from_s = 1", "from_s = 1\nfrom_notifications = 5", "give `from_s` or `from_notifications`, not both"),
+        ("from_s = 1", "from_s = 1\nwait_s = 2", "`wait_s` goes with `from_notifications`"),
         ("for_s = 2.5", "for_s = 0", "for_s: expected float > 0.0"),
         ("for_notifications = 5", "for_notifications = 5\nfor_s = 1", "give `for_s` or `for_notifications`, not both"),
         ("run = 2", "run = 3", "there is no run 3; `runs` is 2"),
@@ -149,6 +150,22 @@ def test_one_thing_that_is_wrong_is_told_with_its_line(before: str, after: str, 
         assert line in (expected, expected - 1)
     else:
         assert line == expected
+
+
+@pytest.mark.parametrize("begins", ["", "from_s = 0\n"])
+@pytest.mark.parametrize("ends", ["for_s = 2.5", "for_notifications = 5"])
+def test_a_phase_that_keeps_everybody_out_until_somebody_comes_is_refused(begins: str, ends: str) -> None:
+    head, _, tail = spoiled("outage seed=3", "refuse-connections").partition("from_s = 1\nfor_s = 2.5\n")
+    text = f"{head}{begins}{ends}\n{tail}"
+    ((line, what),) = problems(text)
+    assert text.splitlines()[(line or 0) - 1] == '  "refuse-connections",'
+    assert f"`{ends.split()[0]}` never begins to count" in what
+    for kept in (
+        f"{head}from_notifications = 1\n{ends}\n{tail}",
+        f"{head}{begins}{tail}",
+        text.replace("refuse-connections", "refuse-connections from_s=1"),
+    ):
+        read_scenario(kept, "mine.toml")
 
 
 def test_a_fault_is_told_with_its_own_line_among_several() -> None:

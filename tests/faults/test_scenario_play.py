@@ -71,6 +71,26 @@ def test_a_phase_by_count_may_last_a_time() -> None:
     assert play.step(1_005.5, 10) == [ENDS]
 
 
+def test_a_phase_by_count_may_wait_a_time() -> None:
+    play = started(Phase(name="a", from_notifications=10, wait_s=0.5, for_s=1.5))
+    assert play.step(1_003.0, 9) == []
+    assert (play.next_due_s(1_003.0), play.counts) == (None, True)
+    assert play.step(1_004.0, 10) == []
+    assert (play.next_due_s(1_004.25), play.counts) == (0.25, False)
+    assert play.step(1_004.4, 15) == []
+    assert play.step(1_004.5, 15) == [BEGINS]
+    assert play.next_due_s(1_004.5) == 1.5
+    assert play.step(1_006.0, 15) == [ENDS]
+
+
+def test_counts_matter_until_nothing_waits_for_them() -> None:
+    assert not started(Phase(name="a", from_s=1.0, for_s=1.0)).counts
+    play = started(Phase(name="a", for_notifications=5))
+    assert play.counts
+    assert play.step(1_001.0, 5) == [ENDS]
+    assert not play.counts
+
+
 def test_without_an_end_a_phase_lasts() -> None:
     play = started(Phase(name="a"))
     assert play.step(1e9, 10**9) == []
@@ -98,16 +118,18 @@ def test_each_run_begins_anew_and_ends_what_was_active() -> None:
 
 
 PHASES = st.builds(
-    lambda name, by_count, start, lasts, length: Phase(
+    lambda name, by_count, start, wait, lasts, length: Phase(
         name=name,
         from_s=None if by_count else float(start),
         from_notifications=start + 1 if by_count else None,
+        wait_s=float(wait) if by_count else 0.0,
         for_s=float(length) if lasts == "s" else None,
         for_notifications=length if lasts == "n" else None,
     ),
     st.just("p"),
     st.booleans(),
     st.integers(0, 20),
+    st.integers(0, 3),
     st.sampled_from(["s", "n", ""]),
     st.integers(1, 9),
 )

@@ -117,6 +117,19 @@ def test_faults_of_others_stay() -> None:
     assert on.faults == ["outage"]
 
 
+def test_a_count_that_is_reached_sets_the_timer_of_what_waits_behind_it() -> None:
+    on = stage(phase("late", "from_notifications = 5\nwait_s = 0.5"), phase("later", "from_s = 9"))
+    on.player.connection_came()
+    assert [each.wait_s for each in on.waiting] == [9.0]
+    on.rig.counters.notifications += 5
+    on.player.go_on()
+    on.player.go_on()
+    assert [each.wait_s for each in on.waiting] == [0.5]
+    on.pass_time(0.5)
+    assert on.told[-1] == ("begins", "late")
+    assert [each.wait_s for each in on.waiting] == [8.5]
+
+
 def test_a_phase_by_count_counts_the_answers_of_its_run() -> None:
     on = stage(phase("late", "from_notifications = 5"), runs=2)
     on.player.connection_came()

@@ -94,7 +94,7 @@ def test_its_phases_begin_and_those_with_an_end_end(read: ReadScenario) -> None:
     for _ in range(read.scenario.runs):
         begun = [each.phase for each in play.begin_run() if each.begins]
         play.came(0.0)
-        begun += [each.phase for each in play.step(1_000.0, 10**6) if each.begins]
+        begun += [each.phase for now_s in (1_000.0, 1_010.0) for each in play.step(now_s, 10**6) if each.begins]
         of_run = [number for number, each in enumerate(read.scenario.phase) if each.run in (None, play.run)]
         assert sorted(begun) == of_run
         ended = [each.phase for each in play.step(2_000.0, 2 * 10**6) if not each.begins]
