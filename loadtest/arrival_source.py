@@ -1,7 +1,7 @@
 """The source of a user in an open loop: batches come when they are due, whatever became of those before."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,6 +74,17 @@ class ArrivalSource(PopulationSource):
     def pending(self) -> int:
         """Devices taken on that have not come to their end."""
         return len(self._batch_of)
+
+    @property
+    def batches(self) -> dict[int, OpenBatch]:
+        """Devices taken on that have not come to their end, by index, with their batches."""
+        return self._batch_of
+
+    def forget_all_but(self, indices: Set[int]) -> None:
+        """Somebody else sends to the others."""
+        self.forget_unclaimed()
+        self._batches.clear()
+        self._batch_of = {index: batch for index, batch in self._batch_of.items() if index in indices}
 
     def end(self) -> None:
         """No further batch will come."""

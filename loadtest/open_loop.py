@@ -50,7 +50,8 @@ class OpenLoop:
 
     `on_batch`: called at the end of each batch with its milliseconds since the scheduled instant, and how many of its
     devices got no final answer. `stopped`: whether the campaign has ended early. `started_at_s`: what instants count from; the
-    first user starts the clock, unless it was set before.
+    first user starts the clock, unless it was set before. `repeated`: devices handed out after somebody who left may have sent
+    them.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class OpenLoop:
     ) -> None:
         self.started_at_s = 0.0
         self.exhausted = False
+        self.repeated = 0
         self._timetable = timetable
         self._recording = recording
         self._now, self._stopped, self._on_batch = now, stopped, on_batch
@@ -146,6 +148,7 @@ class OpenLoop:
         if late_s * 1000 > LATE_MS and now_s >= self._warn_at_s:
             self._warn_at_s = now_s + WARN_EVERY_S
             logger.warning(f"behind schedule by {late_s:.2f} s{': the users have all they may in flight' * no_room}")
+        self.repeated += count if batch.unsure else 0
         taker.take(OpenBatch(batch.indices, scheduled_at_s, now_s, count))
         return late_s
 

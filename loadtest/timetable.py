@@ -42,7 +42,12 @@ class Timetable:
         for batch in batches:
             heapq.heappush(self._added, batch)
 
+    @property
+    def added(self) -> list[Arrival]:
+        """All that was added and not taken, in order."""
+        return sorted(self._added)
+
     def take_added(self) -> list[Arrival]:
-        """All that was added and not taken, in order; they are the caller's now."""
-        taken, self._added = sorted(self._added), []
+        """The same; they are the caller's now."""
+        taken, self._added = self.added, []
         return taken

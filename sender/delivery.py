@@ -68,6 +68,13 @@ class Delivery:
         self.claimed += len(due)
         self.ready.extend(due)
 
+    def take_back(self) -> list[Due]:
+        """What is ready and was not sent yet is the caller's again."""
+        taken = list(self.ready)
+        self.ready.clear()
+        self.claimed -= len(taken)
+        return taken
+
     def take_outcomes(self) -> list[Outcome]:
         """Outcomes since the last call; they are the caller's to keep now."""
         outcomes, self.outcomes = self.outcomes, []

@@ -23,6 +23,7 @@ from sender.delivery import Delivery
 from sender.lane import Lane
 from sender.pool import Endpoint, PoolOptions
 from sender.run import TICK_S, Pacer, Run, Seat, Source, Wanted
+from sender.store.records import Due
 
 READ_BYTES = 1 << 18
 READS_IN_A_ROW_MAX = 8  # then other greenlets have a turn, even while this socket has more
@@ -315,6 +316,11 @@ class GeventRun:
     def wake(self) -> None:
         """The source has more to send, or has come to its end: ask it now, rather than with the next tick."""
         self._exchange(self.core.exchange_at_tick(self.now()))
+
+    @property
+    def in_flight(self) -> list[Due]:
+        """Notifications that were sent, and wait for their answers."""
+        return [due for connection in self.connections for due, _ in connection.lane.in_flight.values()]
 
     def interrupt(self) -> None:
         """Stop claiming; what is in flight is waited for, and the run ends."""
