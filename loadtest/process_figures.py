@@ -1,10 +1,12 @@
 """What a process has used so far: CPU time and peak memory, read from Linux' /proc; unknown elsewhere."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_UTIME, _STIME = 11, 12  # fields 14 and 15 of /proc/PID/stat, counted after the name in parentheses (proc(5))
+# Fields 14 to 17 of /proc/PID/stat, counted after the name in parentheses (proc(5)).
+_UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME = 11, 12, 13, 14
 
 
 class ProcessFigures(NamedTuple):
@@ -21,10 +23,32 @@ class ProcessFigures(NamedTuple):
 
 def figures_of(pid: int) -> ProcessFigures:
     """Read the figures of a running process."""
+    return _read(pid, (_UTIME, _STIME))
+
+
+def family_figures_of(pid: int) -> ProcessFigures:
+    """Read the figures of a running process and all that it started, together.
+
+    Of those that have ended the CPU time counts, and the memory no more. Memory that processes share counts for each of
+    them: the sum is the most that they can have held.
+    """
+    own = _read(pid, (_UTIME, _STIME, _CHILDREN_UTIME, _CHILDREN_STIME))
+    if own.cpu_s is None:
+        return own
+    cpu_s, peak_rss_bytes = own.cpu_s, own.peak_rss_bytes
+    for child in _children(pid):
+        its = family_figures_of(child)
+        cpu_s += its.cpu_s or 0.0
+        if its.peak_rss_bytes is not None:
+            peak_rss_bytes = its.peak_rss_bytes + (peak_rss_bytes or 0)
+    return ProcessFigures(cpu_s, peak_rss_bytes)
+
+
+def _read(pid: int, times: Sequence[int]) -> ProcessFigures:
     process = Path("/proc") / str(pid)
     try:
-        times = (process / "stat").read_text().rpartition(")")[2].split()
-        cpu_s = (int(times[_UTIME]) + int(times[_STIME])) / os.sysconf("SC_CLK_TCK")
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        cpu_s = sum(int(fields[each]) for each in times) / os.sysconf("SC_CLK_TCK")
         peak_rss_bytes = None
         for line in (process / "status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -32,3 +56,14 @@ def figures_of(pid: int) -> ProcessFigures:
     except (OSError, ValueError, IndexError):
         return ProcessFigures(None, None)
     return ProcessFigures(cpu_s, peak_rss_bytes)
+
+
+def _children(pid: int) -> list[int]:
+    """Those that run now, whichever thread started them."""
+    found: list[int] = []
+    try:
+        for thread in (Path("/proc") / str(pid) / "task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    except (OSError, ValueError):  # it has ended meanwhile, or this kernel does not tell
+        return found
+    return found

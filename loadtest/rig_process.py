@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 
 from loadtest.errors import RigStartError
-from loadtest.process_figures import ProcessFigures, figures_of
+from loadtest.process_figures import ProcessFigures, family_figures_of
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -119,10 +119,10 @@ class RigProcess:
 
     @property
     def figures(self) -> ProcessFigures:
-        """CPU time and peak memory until now, or until it stopped."""
+        """CPU time and peak memory of the simulator and its workers until now, or until it stopped."""
         process = self._process
         if process is not None and process.poll() is None:
-            self._last_figures = figures_of(process.pid)
+            self._last_figures = family_figures_of(process.pid)
         return self._last_figures
 
     def stop(self) -> None:

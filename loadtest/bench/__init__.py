@@ -14,6 +14,10 @@ server, each in a process of its own; repeats of all rows take turns, so that a 
     senders          the senders' processes
     run              measures the rows
     cost             cost of a notification and memory, from thousands to millions of devices
+    minting          how long tokens take to mint, and what files of them take
+    growth_axes, growth                 how cost grows with connections, streams and workers: what, pure; and measured
+    growth_plots     pictures of it, with devices beside: pure
+    extrapolation    what a billion devices would take: pure
     tables, markdown, screen            reports: cells, for documents, for terminals
     command          the command line
 

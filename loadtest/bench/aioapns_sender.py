@@ -49,7 +49,7 @@ async def send(task: SendTask, tokens: list[str], key: str) -> int:
 def main() -> None:
     """Prepare, say so, send, answer."""
     task = read_task()
-    tokens = [minted.token for minted in task.population.mint_range()]
+    tokens = [minted.token for minted in task.minted()]
     key = Path(task.key_file).read_text()
     answer_async(lambda: send(task, tokens, key))
 

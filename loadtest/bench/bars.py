@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from loadtest.bench.figures import largest_known
+from loadtest.bench.growth_axes import WORKERS, name_of
 from loadtest.bench.records import SIDES, Bar, Cost, Row
 
 
 class Ratio(NamedTuple):
-    """Row `of` must reach `least` times row `beside`."""
+    """Row `of` must reach `least` times row `beside`. `limit`: of row `beside`, without which the ratio says nothing."""
 
     name: str
     what: str
@@ -17,6 +18,7 @@ class Ratio(NamedTuple):
     beside: str
     least: float
     unit: Literal["%", "×"] = "%"
+    limit: str | None = None
 
 
 # "Bare work": ruler sender and ruler server against each other.
@@ -31,6 +33,17 @@ RATIOS = (
     Ratio("campaign", "store, sent, judged, fed back / bare work", "campaign", "ruler", 0.30),
 )
 
+# Of `--growth workers`. Where one worker is not the limit, a second one cannot show what it is worth.
+WORKERS_RATIO = Ratio(
+    "workers",
+    "two workers, two senders' processes / one worker, one sender's process, header fields as nghttp2 codes them",
+    name_of(WORKERS, 2),
+    name_of(WORKERS, 1),
+    1.5,
+    "×",
+    limit="server",
+)
+
 # The three ways to code header fields; the slowest is what the simulator is published to take.
 ENCODINGS = ("ruler-sender", "encoding-h2", "encoding-nghttp2")
 
@@ -39,8 +52,10 @@ MEMORY_MB_MAX = 300.0
 COST_SPREAD_MAX = 0.10  # (dearest - cheapest) / cheapest
 
 
-def bars_of(rows: Sequence[Row], start_s: Sequence[float], costs: Sequence[Cost] = ()) -> list[Bar]:
-    """Where a run stands at every bar. Those of `--cost` are left out of a run without it."""
+def bars_of(
+    rows: Sequence[Row], start_s: Sequence[float], costs: Sequence[Cost] = (), growth: Sequence[Row] = ()
+) -> list[Bar]:
+    """Where a run stands at every bar. Those of `--cost` and `--growth` are left out of a run without them."""
     by_name = {row.name: row for row in rows}
     bars = [_ratio(ratio, by_name) for ratio in RATIOS]
     start = statistics.median(start_s) if start_s else None
@@ -62,6 +77,9 @@ def bars_of(rows: Sequence[Row], start_s: Sequence[float], costs: Sequence[Cost]
             peak_mb = largest_known([cost.peak_rss_mb.get(side) for cost in costs])
             what = f"memory of the {side} in a campaign of {largest:,} devices"
             bars.append(_most(f"memory-{side}", what, MEMORY_MB_MAX, "MB", peak_mb))
+    grown = {row.name: row for row in growth}
+    if {WORKERS_RATIO.of, WORKERS_RATIO.beside} <= grown.keys():
+        bars.append(_ratio(WORKERS_RATIO, grown))
     return bars
 
 
@@ -69,7 +87,7 @@ def _ratio(ratio: Ratio, rows: Mapping[str, Row]) -> Bar:
     of, beside = rows.get(ratio.of), rows.get(ratio.beside)
     scale = 100 if ratio.unit == "%" else 1
     value = by_cpu = met = None
-    if of is not None and beside is not None:
+    if of is not None and beside is not None and ratio.limit in (None, beside.limit):
         value = round(scale * of.rate_per_s / beside.rate_per_s, 1)
         met = of.rate_per_s >= ratio.least * beside.rate_per_s
         if of.bound_per_s and beside.bound_per_s:

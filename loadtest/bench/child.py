@@ -1,5 +1,6 @@
 """A process of the bench: it ends with its `with` block, in bounded time, and never outlives the command."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ class BenchError(LoadTestError):
 class Child:
     """One process. `command`: the program's file and its arguments. `what`: its name in errors. `timeout_s`: when it is killed.
 
-    `output` is what it has written, all of it once `wait` has returned.
+    `output` is what it has written, all of it once `wait` has returned. Its standard input ends with the `with` block.
     """
 
     def __init__(self, command: Sequence[str], what: str, *, timeout_s: float | None) -> None:
@@ -43,14 +44,13 @@ class Child:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(  # noqa: S603 - our own programs, and those named in `tools`
             [sys.executable, "-P", "-m", "loadtest.bench.bound", str(os.getpid()), *self._command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             start_new_session=True,  # Ctrl-C is ours to pass on
         )
         if self._timeout_s is not None:
-            self._timer = threading.Timer(self._timeout_s, self._kill_overdue)
-            self._timer.start()
+            self._timer = self._overdue_in(self._timeout_s)
         return self
 
     def __exit__(
@@ -65,9 +65,17 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         self._complaints.close()
+
+    def _overdue_in(self, timeout_s: float) -> threading.Timer:
+        timer = threading.Timer(timeout_s, self._kill_overdue)
+        timer.daemon = True  # a signal may end the bench where nobody is left to cancel it
+        timer.start()
+        return timer
 
     def _kill_overdue(self) -> None:
         self._overdue = True
@@ -83,12 +91,19 @@ class Child:
         """Whether it has ended."""
         return self._process.poll() is not None
 
+    def tell(self, line: bytes) -> None:
+        """Write one line to its standard input. Raises BenchError when it has ended."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self.failure(f"ended with exit status {self._process.wait()}") from None
+
     def line(self, timeout_s: float | None = None) -> bytes:
         """Its next line of output, b"" at the end. Killed when that takes longer than `timeout_s`."""
         assert self._process.stdout is not None
-        timer = None if timeout_s is None else threading.Timer(timeout_s, self._kill_overdue)
-        if timer is not None:
-            timer.start()
+        timer = None if timeout_s is None else self._overdue_in(timeout_s)
         try:
             return self._process.stdout.readline()
         finally:

@@ -1,5 +1,6 @@
 """`pushrig bench`: measure sender and simulator on this machine."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import typer
 
-from loadtest.bench.rows import NAMES, chosen
+from loadtest.bench.growth_axes import AXIS_NAMES, DEVICES, device_marks, marks_of
+from loadtest.bench.rows import NAMES, YARDSTICK, chosen
 
 if TYPE_CHECKING:
     from loadtest.bench.records import BenchReport
@@ -22,8 +24,8 @@ PROFILE_TIMEOUT_S = 300.0
 NOTIFICATIONS_DEFAULT = 200_000
 REPEATS_DEFAULT = 3
 QUICK_NOTIFICATIONS = 20_000
-COST_DEVICES = (10_000, 100_000, 1_000_000)
-COST_DEVICES_LARGEST = 10_000_000
+DEVICES_MAX_DEFAULT, DEVICES_MAX = 1_000_000, 10_000_000
+ALL_AXES = "all"
 
 
 def bench(
@@ -54,12 +56,27 @@ def bench(
             "--cost", help="Also campaigns from the store over 10 thousand to a million devices: cost and memory."
         ),
     ] = False,
-    cost_largest: Annotated[
+    growth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--growth",
+            metavar="AXIS",
+            help=f"How cost, rate and memory grow along {', '.join(AXIS_NAMES)}, or {ALL_AXES}; repeatable. "
+            f"Of the rows only {YARDSTICK}, unless --only names others.",
+        ),
+    ] = None,
+    devices_max: Annotated[
         int,
         typer.Option(
-            min=1_000, max=COST_DEVICES_LARGEST, help="Devices of the largest of them, such as 10000000 (half an hour)."
+            min=1_000,
+            max=DEVICES_MAX,
+            help="Devices of the largest campaign of --cost and --growth devices, such as 10000000 (five minutes).",
         ),
-    ] = COST_DEVICES[-1],
+    ] = DEVICES_MAX_DEFAULT,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIRECTORY", help="Also write pictures of what --growth found, SVG files."),
+    ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Instead: account for each microsecond of the hot path, by function.")
     ] = False,
@@ -92,6 +109,8 @@ def bench(
 
       pushrig bench --from new.json --markdown
 
+      pushrig bench --growth all --devices-max 10000000 --plots growth --out growth.json
+
     Exit codes: 0 measured, whether or not the bars are held; 1 a row failed, or nothing could be measured; 2 bad input.
     """
     from loadtest.errors import LoadTestError
@@ -102,8 +121,19 @@ def bench(
         _bad_input("--markdown", "goes without --json")
     if out is not None and not out.absolute().parent.is_dir():
         _bad_input(f"--out {out}", "there is no such directory")
+    unknown = [name for name in growth or () if name not in (*AXIS_NAMES, ALL_AXES)]
+    if unknown:
+        _bad_input(f"--growth {unknown[0]}", f"the axes are {', '.join(AXIS_NAMES)}, or {ALL_AXES}")
+    axes = [name for name in AXIS_NAMES if name in (growth or ()) or ALL_AXES in (growth or ())]
+    if plots is not None:
+        if not (axes or cost or earlier):
+            _bad_input(f"--plots {plots}", "goes with --growth, --cost or --from: there is nothing else to draw")
+        try:
+            plots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            _bad_input(f"--plots {plots}", error.strerror or "cannot be made")
     try:
-        rows = chosen(tuple(only or ()))
+        rows = chosen(tuple(only or ([YARDSTICK] if axes else ())))
     except ValueError as error:
         _bad_input("--only", str(error))
     old = None if against is None else _read(against, "--compare")
@@ -118,14 +148,14 @@ def bench(
         else:
             from loadtest.bench.run import BenchOptions
 
-            sizes = sorted({*(size for size in COST_DEVICES if size < cost_largest), cost_largest}) if cost else []
             report = _measure(
                 BenchOptions(
                     rows,
                     notifications or (QUICK_NOTIFICATIONS if quick else NOTIFICATIONS_DEFAULT),
                     repeats or (1 if quick else REPEATS_DEFAULT),
                     connections,
-                    tuple(sizes),
+                    device_marks(devices_max) if cost or DEVICES in axes else (),
+                    {name: marks_of(name, os.cpu_count()) for name in axes if name != DEVICES},
                 ),
                 quiet=as_json or as_markdown,
             )
@@ -133,6 +163,11 @@ def bench(
         typer.echo(f"pushrig bench: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
     _show(report, old, out, as_json=as_json, as_markdown=as_markdown)
+    if plots is not None:
+        from loadtest.bench.growth_plots import plots as pictures
+
+        for name, picture in pictures(report).items():
+            (plots / name).write_text(picture)
     if report.failed:
         raise typer.Exit(EXIT_FAILED)
 

@@ -5,9 +5,10 @@ from typing import Literal
 
 import msgspec
 
+from loadtest.bench.growth_axes import growth_rows
 from loadtest.bench.records import SIDES, BenchReport, Row
+from loadtest.bench.rows import YARDSTICK
 
-YARDSTICK = "ruler"
 # Changes within this share are called the same even where the repeats happened to agree.
 NOISE_SHARE = 0.05
 
@@ -39,8 +40,8 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(old: BenchReport, new: BenchReport) -> Comparison:
-    """Row by row, in the order of the new report."""
-    before, after = _by_name(old.rows), _by_name(new.rows)
+    """Row by row, in the order of the new report; then the points of growth that both have."""
+    before, after = _by_name([*old.rows, *growth_rows(old)]), _by_name([*new.rows, *growth_rows(new)])
     machine = 1.0
     known = YARDSTICK in before and YARDSTICK in after
     if known:

@@ -40,7 +40,7 @@ async def send(task: SendTask, tokens: list[str], authorization: str) -> int:
 def main() -> None:
     """Prepare, say so, send, answer."""
     task = read_task()
-    tokens = [minted.token for minted in task.population.mint_range()]
+    tokens = [minted.token for minted in task.minted()]
     authorization = provider_token(task).decode()
     answer_async(lambda: send(task, tokens, authorization))
 

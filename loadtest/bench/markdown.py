@@ -1,13 +1,18 @@
 """A report in Markdown: the tables of docs/performance.md come from here. Pure."""
 
+from collections.abc import Sequence
+
 from loadtest.bench.compare import Comparison
 from loadtest.bench.records import BenchReport
 from loadtest.bench.tables import (
+    ESTIMATES_TITLE,
     Table,
     bars_table,
     changes_table,
     comparison_remarks,
     costs_table,
+    estimates,
+    growth_tables,
     heading,
     remarks,
     rows_table,
@@ -16,24 +21,29 @@ from loadtest.bench.tables import (
 
 def in_markdown(report: BenchReport) -> str:
     """The whole report."""
-    parts = [
-        heading(report) + ".",
-        table_in_markdown(rows_table(report.rows)),
-        table_in_markdown(bars_table(report.bars)),
-    ]
-    if report.costs:
-        parts.append(table_in_markdown(costs_table(report.costs)))
+    parts = [heading(report) + "."]
+    tables = (rows_table(report.rows), bars_table(report.bars), costs_table(report.costs))
+    parts += [table_in_markdown(table) for table in tables if table.lines]
+    for what, table in growth_tables(report):
+        parts += [f"{what}:", table_in_markdown(table)]
+    said = estimates(report)
+    if said:
+        parts += [ESTIMATES_TITLE, _listed(said)]
     said = remarks(report)
     if said:
-        parts.append("\n".join(f"- {remark}" for remark in said))
+        parts.append(_listed(said))
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def comparison_in_markdown(comparison: Comparison) -> str:
     """What changed."""
     parts = [
         table_in_markdown(changes_table(comparison)),
-        "\n".join(f"- {said}" for said in comparison_remarks(comparison)),
+        _listed(comparison_remarks(comparison)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

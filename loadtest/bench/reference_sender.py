@@ -32,6 +32,7 @@ from sender.fcm.message_template import compile as compile_message
 from sender.fcm.messages import FcmOptions
 from sender.fcm.provider import FcmProvider
 from sender.fcm.service_account import ServiceAccount
+from sender.lane import LaneOptions
 from sender.pool import Endpoint, PoolOptions
 from sender.provider import Provider
 from sender.store.records import Due, Exchange, Outcome, State
@@ -62,15 +63,14 @@ class Minted:
 
 def send_from_memory(task: SendTask) -> None:
     """Over APNs, each notification's payload differs by its number, which stands in for the attributes of its device."""
-    due = [
-        Due(number, minted.token, 0, 0, b"%d" % number) for number, minted in enumerate(task.population.mint_range())
-    ]
+    due = [Due(number, minted.token, 0, 0, b"%d" % number) for number, minted in enumerate(task.minted(), task.start)]
     endpoint = Endpoint.parse(task.url)
     draw = random.Random(task.population_seed).random
     delivery = Delivery(*_speaking(task, endpoint), draw=draw)
     source = Minted(due)
     tls, fetch = client_tls(endpoint, Path(task.ca_file)), fetcher(Path(task.ca_file))
-    pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S)
+    lane = LaneOptions() if task.streams_max is None else LaneOptions(streams_max=task.streams_max)
+    pool = PoolOptions(task.connections, stall_timeout_s=STALL_TIMEOUT_S, lane=lane)
 
     async def work() -> int:
         await AsyncioRun(delivery, source, endpoint, tls, pool, draw=draw, fetch=fetch).run()

@@ -168,7 +168,7 @@ def main() -> None:
     """Prepare, say so, send, answer."""
     task = read_task()
     authorization = provider_token(task)
-    bounds = [task.count * part // task.connections for part in range(task.connections + 1)]
+    bounds = [task.start + task.count * part // task.connections for part in range(task.connections + 1)]
     shares = [
         (requests_of(task, start, stop, authorization), stop - start)
         for start, stop in pairwise(bounds)

@@ -4,8 +4,8 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,8 @@ from loadtest.bench import servers
 from loadtest.bench.bars import bars_of
 from loadtest.bench.cost import measure_costs
 from loadtest.bench.figures import row_of
+from loadtest.bench.growth import measure_growth
+from loadtest.bench.minting import measure_minting
 from loadtest.bench.records import BenchReport, Cost, Failed, Missing, Run
 from loadtest.bench.rows import RowSpec, count_of
 from loadtest.bench.senders import Bench, fill_store, measure
@@ -26,13 +28,17 @@ SEED = 20_261_123
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """What to measure. `cost_devices`: sizes of the campaigns whose cost is measured, none for no such measurement."""
+    """What to measure. `cost_devices`: sizes of the campaigns whose cost is measured, none for no such measurement.
+
+    `growth`: marks by axis, see `growth_axes`.
+    """
 
     rows: tuple[RowSpec, ...]
     notifications: int
     repeats: int
     connections: int
     cost_devices: tuple[int, ...] = ()
+    growth: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda what: None) -> BenchReport:
@@ -53,6 +59,9 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda wha
     costs: list[Cost] = []
     if options.cost_devices:
         costs = measure_costs(SEED, options.cost_devices, options.repeats, options.connections, on_step)
+    growth, failed_growth = measure_growth(
+        SEED, options.growth, options.notifications, options.repeats, options.connections, on_step
+    )
     return BenchReport(
         pushrig=version("pushrig"),
         python=platform.python_version(),
@@ -66,9 +75,11 @@ def run_bench(options: BenchOptions, on_step: Callable[[str], None] = lambda wha
         start_s=[round(each, 3) for each in start_s],
         rows=table,
         missing=missing,
-        bars=bars_of(table, start_s, costs),
+        bars=bars_of(table, start_s, costs, [point.row for point in growth]),
         costs=costs,
-        failed=failed,
+        failed=[*failed, *failed_growth],
+        growth=growth,
+        minting=measure_minting(SEED) if costs else None,
     )
 
 

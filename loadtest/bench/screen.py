@@ -7,11 +7,14 @@ from rich.table import Table as ScreenTable
 from loadtest.bench.compare import Comparison
 from loadtest.bench.records import BenchReport
 from loadtest.bench.tables import (
+    ESTIMATES_TITLE,
     Table,
     bars_table,
     changes_table,
     comparison_remarks,
     costs_table,
+    estimates,
+    growth_tables,
     heading,
     remarks,
     rows_table,
@@ -27,6 +30,12 @@ def show_report(report: BenchReport) -> None:
     for table in (rows_table(report.rows), bars_table(report.bars), costs_table(report.costs)):
         if table.lines:
             console.print(_screen(table))
+    for what, table in growth_tables(report):
+        console.print(what, highlight=False)
+        console.print(_screen(table))
+    said = estimates(report)
+    for line in [ESTIMATES_TITLE, *said] if said else []:
+        console.print(line, highlight=False, markup=False)
     for remark in remarks(report):
         console.print(remark, highlight=False, markup=False)
 

@@ -1,9 +1,10 @@
 """The senders of the bench: one process for each run, told what to send where."""
 
+import contextlib
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from loadtest.bench.child import BenchError, Child
+from loadtest.bench.figures import total_known
 from loadtest.bench.records import Run
 from loadtest.bench.rows import RowSpec
 from loadtest.bench.servers import Server
-from loadtest.bench.task import READY, SendResult, SendTask, payload, provider_token
+from loadtest.bench.task import GO, READY, SendResult, SendTask, payload, provider_token
 from loadtest.bench.tools import program_file
 from loadtest.errors import ControlPlaneError
 from loadtest.population import rows as device_rows
@@ -62,18 +64,30 @@ class Bench:
 
 def measure(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
     """One run of a row: checks that each notification was accepted. Raises BenchError and ControlPlaneError."""
+    declare(bench, server, count)
+    run = _SENDERS[row.sender](bench, row, server, count)
+    if row.sender != "h2load":
+        check_ledger(bench, server, count, row.title)
+    return run
+
+
+def declare(bench: Bench, server: Server, count: int) -> None:
+    """Begin anew: forget what was, and say how many devices are to be reached."""
     if server.control is not None:
         server.control.reset()
         server.control.declare(bench.seed, count)
-    run = _SENDERS[row.sender](bench, row, server, count)
-    if server.control is not None and row.sender != "h2load":
-        (ledger,) = server.control.ledger(seed=bench.seed).populations
-        if (ledger.accepted_once, ledger.accepted_more) != (count, 0):
-            raise BenchError(
-                f"{row.title}: the ledger has {ledger.accepted_once:,} of {count:,} devices accepted once, "
-                f"{ledger.accepted_more:,} more often; rejections: {ledger.answers_by_reason}"
-            )
-    return run
+
+
+def check_ledger(bench: Bench, server: Server, count: int, title: str) -> None:
+    """Each device was accepted once. Raises BenchError and ControlPlaneError."""
+    if server.control is None:
+        return
+    (ledger,) = server.control.ledger(seed=bench.seed).populations
+    if (ledger.accepted_once, ledger.accepted_more) != (count, 0):
+        raise BenchError(
+            f"{title}: the ledger has {ledger.accepted_once:,} of {count:,} devices accepted once, "
+            f"{ledger.accepted_more:,} more often; rejections: {ledger.answers_by_reason}"
+        )
 
 
 @contextmanager
@@ -93,7 +107,7 @@ def polled(server: Server) -> Iterator[None]:
             except ControlPlaneError:  # the simulator is gone: the sender will tell
                 return
 
-    thread = threading.Thread(target=look, name="poll")
+    thread = threading.Thread(target=look, name="poll", daemon=True)
     thread.start()
     try:
         yield
@@ -116,29 +130,54 @@ def _reference_over_fcm(bench: Bench, row: RowSpec, server: Server, count: int) 
 
 def run_module(module: str, task: SendTask, server: Server, title: str, *, timeout_s: float = RUN_TIMEOUT_S) -> Run:
     """A sender's module in a process of its own. Raises BenchError unless all were accepted."""
-    arguments = [msgspec.json.encode(task).decode()]
-    with Child.module(module, arguments, timeout_s=PREPARE_TIMEOUT_S + timeout_s) as child:
-        if child.line(PREPARE_TIMEOUT_S) != READY:
-            child.wait()
-            raise child.failure("did not get ready")
+    return run_modules(module, [task], server, title, timeout_s=timeout_s)
+
+
+def run_modules(
+    module: str, tasks: Sequence[SendTask], server: Server, title: str, *, timeout_s: float = RUN_TIMEOUT_S
+) -> Run:
+    """A sender's module in as many processes as there are tasks, which begin together; the run lasts as long as the last.
+
+    Raises BenchError unless all were accepted.
+    """
+    with contextlib.ExitStack() as held:
+        children = [
+            held.enter_context(
+                Child.module(module, [msgspec.json.encode(task).decode()], timeout_s=PREPARE_TIMEOUT_S + timeout_s)
+            )
+            for task in tasks
+        ]
+        for child in children:
+            if child.line(PREPARE_TIMEOUT_S) != READY:
+                child.wait()
+                raise child.failure("did not get ready")
         before = server.figures()
+        for child in children:
+            child.tell(GO)
         with polled(server):
-            line = child.line(timeout_s)
+            lines = [child.line(timeout_s) for child in children]
         after = server.figures()
-        child.wait()
-    try:
-        result = msgspec.json.decode(line, type=SendResult)
-    except msgspec.DecodeError:
-        raise BenchError(f"{title}: the sender said nothing that can be read: {line!r}") from None
-    if result.accepted != task.count:
-        raise BenchError(f"{title}: {result.accepted:,} of {task.count:,} notifications were accepted")
+        for child in children:
+            child.wait()
+    results = [_result(line, title) for line in lines]
+    count, accepted = sum(task.count for task in tasks), sum(result.accepted for result in results)
+    if accepted != count:
+        raise BenchError(f"{title}: {accepted:,} of {count:,} notifications were accepted")
     server_cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
     return Run(
-        task.count,
-        result.elapsed_s,
-        {"server": server_cpu_s, "sender": result.cpu_s},
-        {"server": after.peak_rss_mb, "sender": result.peak_rss_mb},
+        count,
+        max(result.elapsed_s for result in results),
+        {"server": server_cpu_s, "sender": sum(result.cpu_s for result in results)},
+        {"server": after.peak_rss_mb, "sender": total_known([result.peak_rss_mb for result in results])},
+        {"server": server.processes, "sender": len(tasks)},
     )
+
+
+def _result(line: bytes, title: str) -> SendResult:
+    try:
+        return msgspec.json.decode(line, type=SendResult)
+    except msgspec.DecodeError:
+        raise BenchError(f"{title}: the sender said nothing that can be read: {line!r}") from None
 
 
 def campaign_of(bench: Bench, server: Server, count: int, store_file: Path, title: str, timeout_s: float) -> Run:
@@ -147,7 +186,8 @@ def campaign_of(bench: Bench, server: Server, count: int, store_file: Path, titl
     shutil.copyfile(store_file, copy)
     try:
         task = msgspec.structs.replace(bench.task(server, count), store_file=str(copy))
-        return run_module("reference_sender", task, server, title, timeout_s=timeout_s)
+        run = run_module("reference_sender", task, server, title, timeout_s=timeout_s)
+        return msgspec.structs.replace(run, store_mb=round(copy.stat().st_size / 1e6, 3))
     finally:
         for file in bench.folder.glob("campaign.db*"):
             file.unlink()

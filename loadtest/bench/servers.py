@@ -25,27 +25,32 @@ MODULES = {"ruler": "ruler_server", "hypercorn": "hypercorn_server", "h2": "h2_s
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. `figures`: of its process, until now. `control`: of the simulator, None for others."""
+    """A running server. `figures`: of its process and those that it started, until now.
+
+    `control`: of the simulator, None for others. `processes`: that answer requests, each with at most a core of its own.
+    """
 
     name: str
     url: str
     figures: Callable[[], ProcessFigures]
     control: ControlClient | None = None
+    processes: int = 1
 
 
 @contextmanager
-def simulator() -> Iterator[tuple[RunningRig, Server, float]]:
+def simulator(workers: int = 1) -> Iterator[tuple[RunningRig, Server, float]]:
     """A simulator with a fresh state directory, and how many seconds it took to say that it is ready.
 
     It runs without the providers' rates: of Google's, a row would measure the quota.
     """
     started_at_s = time.perf_counter()
-    with RigProcess(WITHOUT_LIMITS) as rig:
+    options = WITHOUT_LIMITS if workers == 1 else (*WITHOUT_LIMITS, "--workers", str(workers))
+    with RigProcess(options) as rig:
         start_s = time.perf_counter() - started_at_s
         running = rig.running
         control = ControlClient(running.control_url)
         control.stats()  # the control plane opens a moment later
-        yield running, Server(SIMULATOR, running.url, lambda: rig.figures, control), start_s
+        yield running, Server(SIMULATOR, running.url, lambda: rig.figures, control, workers), start_s
 
 
 @contextmanager

@@ -5,13 +5,18 @@ from typing import NamedTuple
 
 from loadtest.bench.bars import ceiling
 from loadtest.bench.compare import Comparison
-from loadtest.bench.records import SIDES, Bar, BenchReport, Cost, Row
+from loadtest.bench.extrapolation import extrapolate
+from loadtest.bench.growth_axes import AXES, DEVICES, GrowthAxis, points
+from loadtest.bench.records import SIDES, Bar, BenchReport, Cost, GrowthPoint, Row
 
 # Titles of columns; the first is text, the others are figures.
 # "By CPU": what the busier side's CPU time would allow on a core of its own.
 ROW_COLUMNS = ("sender → server", "per s", "spread", "server µs", "sender µs", "limit", "by CPU")
 BAR_COLUMNS = ("bar", "wanted", "found", "by CPU", "")
 COST_COLUMNS = ("devices", "per second", "server µs", "sender µs", "server MB", "sender MB")
+ESTIMATES_TITLE = "Extrapolated to a billion devices:"
+# Behind the axis' unit.
+GROWTH_COLUMNS = ("per s", "spread", "server µs", "sender µs", "limit", "server MB", "sender MB")
 CHANGE_COLUMNS = ("row", "before", "now", "change", "beside bare work", "server µs", "sender µs", "")
 UNKNOWN = "?"
 MARKS = {True: "pass", False: "MISS"}
@@ -86,6 +91,30 @@ def costs_table(costs: Sequence[Cost]) -> Table:
     )
 
 
+def growth_tables(report: BenchReport) -> list[tuple[str, Table]]:
+    """What was measured along each axis, and its table. Devices are left out: the table of costs has them."""
+    found = ((axis, points(report, axis.name)) for axis in AXES if axis.name != DEVICES)
+    return [(axis.what, growth_table(axis, along)) for axis, along in found if along]
+
+
+def growth_table(axis: GrowthAxis, points: Sequence[GrowthPoint]) -> Table:
+    """The points along one axis."""
+    return Table(
+        (axis.unit, *GROWTH_COLUMNS),
+        [
+            (
+                f"{point.at:,}",
+                f"{point.row.rate_per_s:,.0f}",
+                f"{point.row.spread:.0%}",
+                *(_figure(point.row.cpu_us.get(side), ".2f") for side in SIDES),
+                point.row.limit,
+                *(_figure(point.row.peak_rss_mb.get(side), ",.0f") for side in SIDES),
+            )
+            for point in points
+        ],
+    )
+
+
 def changes_table(comparison: Comparison) -> Table:
     """What changed, row by row."""
     return Table(
@@ -105,6 +134,11 @@ def changes_table(comparison: Comparison) -> Table:
     )
 
 
+def estimates(report: BenchReport) -> list[str]:
+    """What a billion devices would take, a line each; nothing from a report without sizes to go by."""
+    return [f"{each.what}: {each.value} ({each.how})" for each in extrapolate(report)]
+
+
 def remarks(report: BenchReport) -> list[str]:
     """What the tables do not say: the ceiling, and what was left out."""
     said = []
@@ -115,7 +149,8 @@ def remarks(report: BenchReport) -> list[str]:
         )
     unmeasured = [bar.name for bar in report.bars if bar.met is None]
     if unmeasured:
-        said.append(f"Not measured, since their rows were left out: the bars {', '.join(unmeasured)}.")
+        why = "since their rows were left out or limited by the other side"
+        said.append(f"Not measured, {why}: the bars {', '.join(unmeasured)}.")
     said += [f"FAILED: {failed.name}: {failed.why}" for failed in report.failed]
     said += [f"Left out: {missing.name}, which needs {missing.needs}: {missing.install}" for missing in report.missing]
     return said

@@ -1,6 +1,7 @@
 """What a sender's process of the bench is told and what it answers: JSON on its command line, two lines on its output.
 
-The first line, `ready`, says that everything is prepared and the clock starts now; the second is the result.
+The first line, `ready`, says that everything is prepared. The clock starts when a line, `go`, comes back, so that several
+senders begin together; the second line is the result.
 """
 
 import asyncio
@@ -9,17 +10,17 @@ import os
 import ssl
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import msgspec
 
 from loadtest.process_figures import figures_of
-from simulator.devices.draws import Devices
+from simulator.devices.draws import Devices, Minted
 from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Environment, Population
 
-READY = b"ready\n"
+READY, GO = b"ready\n", b"go\n"
 # Objects of the hot path live for a moment; looking for cycles among them at Python's usual pace finds none.
 GC_YOUNG_OBJECTS = 50_000
 # The payload of the bench: differs from one notification to the next by a number.
@@ -36,10 +37,11 @@ HTTP_OK = 200
 
 
 class SendTask(msgspec.Struct, frozen=True, kw_only=True):
-    """`population_seed`: of the device tokens. `encoding`: of header fields, for the ruler sender (see there).
+    """`population_seed`: of the device tokens; `start`, `count`: which of them.
 
-    `service_account_file`: given to send over FCM. `store_file`: a device store to take the notifications from, None for
-    memory. `in_flight`: of one connection at most, for senders that have no limit of their own.
+    `encoding`: of header fields, for the ruler sender (see there). `service_account_file`: given to send over FCM.
+    `store_file`: a device store to take the notifications from, None for memory. `in_flight`: of one connection at most, for
+    senders that have no limit of their own. `streams_max`: the same for the reference sender, None for its own limit.
     """
 
     url: str
@@ -51,17 +53,24 @@ class SendTask(msgspec.Struct, frozen=True, kw_only=True):
     population_seed: int
     count: int
     connections: int
+    start: int = 0
     encoding: str = "literal"
     service_account_file: str | None = None
     store_file: str | None = None
     in_flight: int = 250
+    streams_max: int | None = None
 
     @property
     def population(self) -> Devices:
-        """The devices to send to, all of them active."""
+        """The devices up to the last one to send to, all of them active."""
+        last = self.start + self.count
         if self.service_account_file is not None:
-            return RegistrationPopulation(self.population_seed, self.count, self.topic)
-        return Population(self.population_seed, self.count, self.topic, Environment.PRODUCTION, ())
+            return RegistrationPopulation(self.population_seed, last, self.topic)
+        return Population(self.population_seed, last, self.topic, Environment.PRODUCTION, ())
+
+    def minted(self) -> Iterator[Minted]:
+        """The devices to send to."""
+        return self.population.mint_range(self.start)
 
 
 class SendResult(msgspec.Struct, frozen=True):
@@ -91,12 +100,14 @@ def trusting(ca_file: str) -> ssl.SSLContext:
 
 
 def answer(work: Callable[[], int]) -> None:
-    """Say `ready`, do the work, which returns how many were accepted, and say what it took."""
+    """Say `ready`, wait for `go`, do the work, which returns how many were accepted, and say what it took."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
     sys.stdout.buffer.write(READY)
     sys.stdout.flush()
+    if sys.stdin.buffer.readline() != GO:
+        sys.exit("nobody waits for the result")
     started_at_s, cpu_before_s = time.perf_counter(), time.process_time()
     accepted = work()
     elapsed_s, cpu_s = time.perf_counter() - started_at_s, time.process_time() - cpu_before_s

@@ -10,6 +10,7 @@ TIME_STEPS_S = (
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200),
 )
 DAY_S = 86_400
+MARKS_INWARDS = 0.04  # as a share of the axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ def time_axis(end_s: float, ticks_max: int = 9) -> Axis:
     return Axis(lambda value: min(1.0, max(0.0, value / end)), ticks)
 
 
+def marked_axis(marks: Sequence[float]) -> Axis:
+    """Logarithmic, with a tick at each of the marks, in rising order and above 0; the outer ones stand a little inwards."""
+    first, span = marks[0], math.log(marks[-1] / marks[0]) or 1.0
+    inwards = MARKS_INWARDS if len(marks) > 1 else 0.5
+    return Axis(
+        lambda value: min(1.0, max(0.0, inwards + (1 - 2 * inwards) * math.log(max(value, first) / first) / span)),
+        [(mark, short_count_text(mark)) for mark in marks],
+    )
+
+
 def tail_axis(count: int) -> Axis:
     """Shares of a distribution by their nines: 0, 90 %, 99 % and so on are equally far apart, up to one in `count`."""
     nines = min(7.0, max(2.0, math.log10(max(count, 1))))
@@ -75,6 +86,14 @@ def _round_step(step: float) -> float:
 def count_text(value: float) -> str:
     """A count or rate: whole from 10 on, else as many decimals as it needs."""
     return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.3g}"
+
+
+def short_count_text(value: float) -> str:
+    """A count in thousands or millions, where it is a round number of them."""
+    for unit, word in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit and math.isclose(value * 10 / unit, round(value * 10 / unit)):
+            return f"{value / unit:,g} {word}"
+    return count_text(value)
 
 
 def latency_text(value_ms: float) -> str:

@@ -19,12 +19,16 @@ BAND_ROWS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line through points (x, y); where y is None it is interrupted. `style`: `dashed`, `dotted`, or none."""
+    """A line through points (x, y); where y is None it is interrupted. `style`: `dashed`, `dotted`, or none.
+
+    `dots`: each point is marked, since it was measured and what lies between was not.
+    """
 
     label: str
     colour: str
     points: Sequence[tuple[float, float | None]]
     style: str = ""
+    dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Chart:
     bands: Sequence[Band] = ()
     columns: Sequence[tuple[float, float, str]] = field(default=())
     height: int = 280
+    width: int = WIDTH
 
 
 def text(value: str) -> str:
@@ -81,6 +86,12 @@ def text(value: str) -> str:
 
 def draw(chart: Chart) -> str:
     """The chart with its legend."""
+    box = f'viewBox="0 0 {chart.width} {chart.height}" role="img" aria-label="{text(chart.says)}"'
+    return f'{_legend(chart)}\n<div class="chart"><svg {box}>\n{drawing(chart)}\n</svg></div>'
+
+
+def drawing(chart: Chart) -> str:
+    """What stands in the chart's SVG element, `width` by `height` large."""
     frame = _Frame(chart)
     parts = [
         *frame.bands(),
@@ -90,8 +101,7 @@ def draw(chart: Chart) -> str:
         *(frame.line(line) for line in chart.lines),
         *frame.columns(),
     ]
-    box = f'viewBox="0 0 {WIDTH} {chart.height}" role="img" aria-label="{text(chart.says)}"'
-    return f'{_legend(chart)}\n<div class="chart"><svg {box}>\n' + "\n".join(parts) + "\n</svg></div>"
+    return "\n".join(parts)
 
 
 def _legend(chart: Chart) -> str:
@@ -113,7 +123,7 @@ class _Frame:
         self._height = chart.height - BOTTOM - self._top
 
     def _x(self, value: float) -> float:
-        return round(LEFT + self._chart.x.share(value) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + self._chart.x.share(value) * (self._chart.width - LEFT - RIGHT), 1)
 
     def _at(self, share: float) -> float:
         return round(self._top + (1 - share) * self._height, 1)
@@ -123,18 +133,18 @@ class _Frame:
 
     def grid(self) -> list[str]:
         """Ticks of both axes with their words."""
-        chart, bottom = self._chart, self._at(0)
+        chart, bottom, right = self._chart, self._at(0), self._chart.width - RIGHT
         parts = [f'<text class="name" x="{LEFT - 8}" y="13" text-anchor="start" dx="-62">{text(chart.y_name)}</text>']
         for value, says in chart.y.ticks:
             y = self._y(value)
-            parts.append(f'<line class="grid" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
+            parts.append(f'<line class="grid" x1="{LEFT}" y1="{y}" x2="{right}" y2="{y}"/>')
             parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{text(says)}</text>')
         for value, says in chart.x.ticks:
             x = self._x(value)
             parts.append(f'<line class="tick" x1="{x}" y1="{bottom}" x2="{x}" y2="{bottom + 5}"/>')
-            anchor = "end" if x + CHARACTER_PX * len(says) / 2 > WIDTH else "middle"
+            anchor = "end" if x + CHARACTER_PX * len(says) / 2 > chart.width else "middle"
             parts.append(f'<text x="{x}" y="{bottom + 20}" text-anchor="{anchor}">{text(says)}</text>')
-        parts.append(f'<line class="axis" x1="{LEFT}" y1="{bottom}" x2="{WIDTH - RIGHT}" y2="{bottom}"/>')
+        parts.append(f'<line class="axis" x1="{LEFT}" y1="{bottom}" x2="{right}" y2="{bottom}"/>')
         return parts
 
     def bands(self) -> list[str]:
@@ -168,9 +178,10 @@ class _Frame:
 
     def levels(self) -> list[str]:
         """Straight across."""
+        right = self._chart.width - RIGHT
         at = [(level, self._y(level.value)) for level in self._chart.levels]
         return [
-            f'<line class="line bound {level.style}" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}">'
+            f'<line class="line bound {level.style}" x1="{LEFT}" y1="{y}" x2="{right}" y2="{y}">'
             f"<title>{text(level.label)}</title></line>"
             for level, y in at
         ]
@@ -185,12 +196,12 @@ class _Frame:
                 stretches[-1].append(f"{self._x(x)},{self._y(y)}")
         parts = []
         for stretch in filter(None, stretches):
-            if len(stretch) == 1:
-                across, down = stretch[0].split(",")
-                parts.append(f'<circle class="dot {line.colour}" cx="{across}" cy="{down}" r="3"/>')
-            else:
+            if len(stretch) > 1:
                 style = f"line {line.colour} {line.style}".rstrip()
                 parts.append(f'<polyline class="{style}" points="{" ".join(stretch)}"/>')
+            for point in stretch if line.dots or len(stretch) == 1 else ():
+                across, down = point.split(",")
+                parts.append(f'<circle class="dot {line.colour}" cx="{across}" cy="{down}" r="3"/>')
         return "\n".join(parts)
 
     def columns(self) -> list[str]:
@@ -211,7 +222,7 @@ def _rows_of(chart: Chart) -> list[int | None]:
     free_from = [0.0] * BAND_ROWS_MAX
     rows: list[int | None] = []
     for band in chart.bands:
-        x = LEFT + chart.x.share(band.start) * (WIDTH - LEFT - RIGHT)
+        x = LEFT + chart.x.share(band.start) * (chart.width - LEFT - RIGHT)
         row = next((each for each in range(BAND_ROWS_MAX) if free_from[each] <= x), None)
         if row is not None:
             free_from[row] = x + 8 * len(str(band.number)) + 6

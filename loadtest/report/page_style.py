@@ -2,14 +2,7 @@
 
 from string import Template
 
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
+COLOURS = """\
 :root {
   color-scheme: light dark;
   --page: #fff; --ink: #1c1c1a; --soft: #63625e; --line: #dddcd6; --box: #f6f5f1; --band: #eda10026; --number: #8a5c00;
@@ -24,7 +17,34 @@ PAGE = Template("""<!DOCTYPE html>
     --s1: #3987e5; --s2: #e66767; --s3: #c98500; --s4: #9085e9; --s5: #199e70; --s6: #d95926; --s7: #d55181; --s8: #85837c;
     --l1: #275ea8; --l2: #4b8fe0; --l3: #a9cdf7;
   }
-}
+}"""
+
+CHART_RULES = """\
+svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg text.number { fill: var(--number); font-weight: 600; }
+svg text.strong { fill: var(--ink); font-variant-numeric: tabular-nums; }
+svg .grid { stroke: var(--line); stroke-width: 1; } svg .axis, svg .tick { stroke: var(--soft); stroke-width: 1; }
+svg .band { fill: var(--band); } svg .column { fill: transparent; } svg .column:hover { fill: var(--soft); fill-opacity: .18; }
+svg .track { fill: var(--box); stroke: var(--line); }
+.line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
+.dashed { stroke-dasharray: 7 5; } .dotted { stroke-dasharray: 2 4; } .area, .dot, .bar { fill: currentColor; }
+.area { stroke: var(--page); stroke-width: .5; }
+.s1 { color: var(--s1); } .s2 { color: var(--s2); } .s3 { color: var(--s3); } .s4 { color: var(--s4); }
+.s5 { color: var(--s5); } .s6 { color: var(--s6); } .s7 { color: var(--s7); } .s8 { color: var(--s8); }
+.bound { color: var(--bad); }
+.l1 { color: var(--l1); } .l2 { color: var(--l2); } .l3 { color: var(--l3); }"""
+
+PAGE = Template(
+    """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+"""
+    + COLOURS
+    + """
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 64rem; margin: 2rem auto;
   padding: 0 1rem; }
@@ -41,18 +61,9 @@ code { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 .tiles dd { margin: 0; font-size: 1.3rem; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tiles small { font-size: .8125rem; font-weight: 400; color: var(--soft); }
 .chart, .wide { overflow-x: auto; } .chart svg { display: block; width: 100%; min-width: 40rem; height: auto; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg text.number { fill: var(--number); font-weight: 600; }
-svg text.strong { fill: var(--ink); font-variant-numeric: tabular-nums; }
-svg .grid { stroke: var(--line); stroke-width: 1; } svg .axis, svg .tick { stroke: var(--soft); stroke-width: 1; }
-svg .band { fill: var(--band); } svg .column { fill: transparent; } svg .column:hover { fill: var(--soft); fill-opacity: .18; }
-svg .track { fill: var(--box); stroke: var(--line); }
-.line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
-.dashed { stroke-dasharray: 7 5; } .dotted { stroke-dasharray: 2 4; } .area, .dot, .bar { fill: currentColor; }
-.area { stroke: var(--page); stroke-width: .5; }
-.s1 { color: var(--s1); } .s2 { color: var(--s2); } .s3 { color: var(--s3); } .s4 { color: var(--s4); }
-.s5 { color: var(--s5); } .s6 { color: var(--s6); } .s7 { color: var(--s7); } .s8 { color: var(--s8); }
-.bound { color: var(--bad); }
-.l1 { color: var(--l1); } .l2 { color: var(--l2); } .l3 { color: var(--l3); }
+"""
+    + CHART_RULES
+    + """
 ul.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .5rem 0 .2rem; padding: 0;
   font-size: .875rem; }
 .key { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; background: currentColor; border-radius: 2px;
@@ -71,4 +82,5 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 $body
 </body>
 </html>
-""")
+"""
+)

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from loadtest.bench.records import BenchReport, Row, Run
+from loadtest.bench.growth_axes import STREAMS, WORKERS, name_of
+from loadtest.bench.records import BenchReport, Cost, GrowthPoint, Minting, Row, Run, TokenFile
 
 
 def run(notifications: int = 1_000, elapsed_s: float = 1.0, server_s: float | None = 0.5, sender_s: float = 0.2) -> Run:
@@ -42,3 +43,29 @@ def report(*rows: Row, **changed: object) -> BenchReport:
         bars=[],
     )
     return msgspec.structs.replace(whole, **changed)
+
+
+def cost(devices: int, server_us: float | None = 7.0, peak_mb: float = 80.0) -> Cost:
+    return Cost(
+        devices=devices,
+        repeats=1,
+        rate_per_s=60_000,
+        cpu_us={"server": server_us, "sender": 10.0},
+        fixed_cpu_s={"server": 0.0, "sender": 0.0},
+        peak_rss_mb={"server": peak_mb, "sender": 60.0},
+        fill_s=devices * 10e-6,
+        store_mb=devices * 260e-6,
+    )
+
+
+def point(axis: str, at: int, rate_per_s: float = 100_000.0) -> GrowthPoint:
+    return GrowthPoint(axis, at, row(name_of(axis, at), rate_per_s))
+
+
+def grown_report() -> BenchReport:
+    return report(
+        row("ruler"),
+        costs=[cost(10_000), cost(1_000_000, 7.4, 81.0)],
+        growth=[point(STREAMS, 1, 5_000), point(STREAMS, 10), point(WORKERS, 1, 40_000), point(WORKERS, 2, 72_000)],
+        minting=Minting(100_000, 2.0, [TokenFile(".csv", 5.0, 150.0), TokenFile(".jsonl", 4.0, 280.0)]),
+    )

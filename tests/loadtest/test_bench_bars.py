@@ -1,21 +1,18 @@
 """The bars as ratios of rows and limits of figures."""
 
+import msgspec
 import pytest
 
 from loadtest.bench.bars import RATIOS, bars_of, ceiling, cost_spread
-from loadtest.bench.cost import HANDFUL, cost_of, repeats_of
-from loadtest.bench.records import Bar, Cost
+from loadtest.bench.cost import HANDFUL, Campaigns, cost_of, repeats_of
+from loadtest.bench.growth_axes import WORKERS, name_of, worker_marks
+from loadtest.bench.records import Bar
 from loadtest.bench.rows import NAMES
-from tests.loadtest.bench_records import row, run
+from tests.loadtest.bench_records import cost, row, run
 
 
 def bar(bars: list[Bar], name: str) -> Bar:
     return next(each for each in bars if each.name == name)
-
-
-def cost(devices: int, server_us: float | None = 7.0, peak_mb: float = 80.0) -> Cost:
-    peaks: dict[str, float | None] = {"server": peak_mb, "sender": 60.0}
-    return Cost(devices, 1, 60_000, {"server": server_us, "sender": 10.0}, {"server": 0.0, "sender": 0.0}, peaks)
 
 
 def test_every_bar_names_rows_that_there_are() -> None:
@@ -67,16 +64,33 @@ def test_cost_is_flat_by_the_dearest_over_the_cheapest_of_both_sides_together() 
 
 def test_what_every_campaign_costs_is_taken_off_before_dividing() -> None:
     runs = [run(HANDFUL + 1_000, server_s=0.3 + 0.007, sender_s=0.2 + 0.010)]
-    found = cost_of(HANDFUL + 1_000, runs, {"server": 0.3, "sender": 0.2})
+    found = cost_of(HANDFUL + 1_000, Campaigns(runs, 0.1), {"server": 0.3, "sender": 0.2})
     assert found.cpu_us == {"server": pytest.approx(7.0), "sender": pytest.approx(10.0)}
-    assert cost_of(HANDFUL + 1_000, runs, {"server": None, "sender": 0.2}).cpu_us["server"] is None
+    assert cost_of(HANDFUL + 1_000, Campaigns(runs, 0.1), {"server": None, "sender": 0.2}).cpu_us["server"] is None
 
 
 @pytest.mark.parametrize(
-    ("size", "repeats", "runs"), [(1_000, 3, 20), (100_000, 1, 2), (10_000_000, 1, 1), (10**7, 3, 3)]
+    ("size", "repeats", "runs"), [(1_000, 3, 20), (100_000, 1, 2), (1_000_000, 3, 3), (10**7, 3, 1)]
 )
-def test_small_campaigns_are_repeated_up_to_a_bound(size: int, repeats: int, runs: int) -> None:
+def test_small_campaigns_are_repeated_more_and_large_ones_less_than_asked(size: int, repeats: int, runs: int) -> None:
     assert repeats_of(size, repeats) == runs
+
+
+@pytest.mark.parametrize(("two_per_s", "met"), [(59_000.0, False), (60_000.0, True)])
+def test_two_workers_are_held_against_one(two_per_s: float, met: bool) -> None:
+    growth = [row(name_of(WORKERS, 1), 40_000.0), row(name_of(WORKERS, 2), two_per_s)]
+    found = bar(bars_of([], [], growth=growth), "workers")
+    assert found.met is met and found.unit == "×" and found.value == pytest.approx(two_per_s / 40_000, abs=0.05)
+
+
+def test_workers_have_no_bar_where_they_were_not_measured_and_no_answer_where_one_was_not_the_limit() -> None:
+    assert "workers" not in {each.name for each in bars_of([], [], growth=[row(name_of(WORKERS, 1))])}
+    idle = msgspec.structs.replace(row(name_of(WORKERS, 1)), limit="neither")
+    assert bar(bars_of([], [], growth=[idle, row(name_of(WORKERS, 2))]), "workers").met is None
+
+
+def test_the_marks_of_the_workers_bar_are_measured_on_every_machine() -> None:
+    assert all({1, 2} <= set(worker_marks(cores)) for cores in (None, 1, 2, 3, 64))
 
 
 def test_the_ceiling_is_the_slowest_encoding_and_needs_all_of_them() -> None:

@@ -67,6 +67,16 @@ def test_a_line_that_does_not_come_in_time_ends_the_process() -> None:
         assert gone(child._process.pid)
 
 
+def test_a_process_is_told_a_line_and_one_that_has_ended_is_named() -> None:
+    with python("print(input()[::-1], flush=True); import sys; sys.exit('enough')") as child:
+        child.tell(b"olleh\n")
+        assert child.line() == b"hello\n" and child.line() == b""
+        with pytest.raises(BenchError, match="enough"):
+            child.wait()
+        with pytest.raises(BenchError, match="the program ended with exit status 1"):
+            child.tell(b"again\n")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 def test_a_process_dies_with_the_one_that_started_it_even_when_that_is_killed() -> None:
     program = f"""

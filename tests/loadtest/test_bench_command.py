@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.bench.rows import ROWS
 from loadtest.bench.tools import AIOAPNS, H2, H2LOAD, HTTPX, LOCUST, NGHTTPD, Tool
-from tests.loadtest.bench_records import report, row
+from tests.loadtest.bench_records import grown_report, report, row
 from tests.loadtest.test_bench_child import gone
 
 TINY = ("--notifications", "400", "--repeats", "1", "--json")
@@ -64,14 +64,31 @@ def test_an_earlier_run_is_shown_as_tables_and_as_markdown(tmp_path: Path) -> No
     assert screen.returncode == 0 and "simulator → server" in screen.stdout and "100,000" in screen.stdout
 
 
+def test_growth_of_an_earlier_run_is_shown_drawn_and_compared(tmp_path: Path) -> None:
+    import msgspec
+
+    file, plots = tmp_path / "growth.json", tmp_path / "plots"
+    file.write_bytes(msgspec.json.encode(grown_report()))
+    shown = ("bench", "--from", str(file), "--compare", str(file))
+    markdown = pushrig(*shown, "--markdown", "--plots", str(plots))
+    assert markdown.returncode == 0, markdown.stderr
+    assert "| streams at once | per s |" in markdown.stdout and "Extrapolated to a billion devices:" in markdown.stdout
+    assert "| devices-10000 |" in markdown.stdout and "| workers-2 |" in markdown.stdout
+    assert sorted(each.name for each in plots.iterdir()) == ["devices.svg", "streams.svg", "workers.svg"]
+    screen = pushrig(*shown)
+    assert screen.returncode == 0 and "streams at once" in screen.stdout and "a billion devices" in screen.stdout
+
+
 def test_cost_and_memory_are_measured_by_size() -> None:
-    done = pushrig("bench", *TINY, "--only", "ruler", "--cost", "--cost-largest", "2000")
+    done = pushrig("bench", *TINY, "--only", "ruler", "--cost", "--devices-max", "2000")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     (cost,) = found["costs"]
     assert cost["devices"] == 2_000 and cost["repeats"] > 1
     assert set(cost["cpu_us"]) == set(cost["peak_rss_mb"]) == {"server", "sender"}
     assert {"flat", "memory-server", "memory-sender"} <= {each["name"] for each in found["bars"]}
+    assert cost["fill_s"] > 0 and cost["store_mb"] > 0 and len(cost["rates_per_s"]) == cost["repeats"]
+    assert {each["ending"] for each in found["minting"]["files"]} == {".csv", ".jsonl"}
 
 
 def test_the_hot_path_is_accounted_for_on_both_sides() -> None:
@@ -95,6 +112,9 @@ def test_the_hot_path_is_accounted_for_on_both_sides() -> None:
         (("--from", "/nowhere/at/all.json"), "--from"),
         (("--compare", "/dev/null"), "--compare"),
         (("--json", "--markdown"), "--markdown"),
+        (("--growth", "everything"), "--growth"),
+        (("--plots", "somewhere"), "--plots"),
+        (("--growth", "all", "--plots", "/dev/null"), "--plots"),
     ],
 )
 def test_bad_options_are_named(arguments: tuple[str, ...], named: str) -> None:
@@ -104,19 +124,9 @@ def test_bad_options_are_named(arguments: tuple[str, ...], named: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_whoever_stops_the_bench_stops_its_children() -> None:
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pushrig",
-        "bench",
-        "--only",
-        "ruler",
-        "--only",
-        "simulator",
-        "--repeats",
-        "50",
-    ]
+    # One start of the simulator, then runs that are not soon over.
+    arguments = ("--only", "ruler", "--only", "simulator", "--repeats", "1", "--notifications", "2000000")
+    command = [sys.executable, "-P", "-m", "pushrig", "bench", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
         children: list[int] = []
         while len(children) < 3:  # the simulator, the ruler server, a sender

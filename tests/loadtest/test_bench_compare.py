@@ -64,7 +64,7 @@ def test_markdown_has_a_line_for_each_row_bar_and_thing_left_out() -> None:
     )
     assert "| simulator → server | 150,000 | 1% | 5.00 | 2.00 | server | 200,000 |" in text
     assert "| ≥ 60 % | 75 % | 100 % | pass |" in text
-    assert "| ≤ 0.5 s | 0.9 s |  | MISS |" in text and "left out: the bars h2load, " in text
+    assert "| ≤ 0.5 s | 0.9 s |  | MISS |" in text and "by the other side: the bars h2load, " in text
     assert "- Left out: httpx, which needs httpx: pip install it" in text and "- FAILED: aioapns: it hung" in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| ")}
     assert widths == {8, 6}, "every line of a table has all of its cells"

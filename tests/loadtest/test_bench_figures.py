@@ -49,6 +49,13 @@ def test_the_side_without_time_to_spare_is_the_limit(
     assert limit_of({"server": server_s, "sender": sender_s}, 1.0) == limit
 
 
+def test_several_processes_have_a_core_each() -> None:
+    two = {"server": 2, "sender": 1}
+    assert bound_per_s({"server": 10.0, "sender": 2.0}, two) == 200_000
+    assert limit_of({"server": 1.0, "sender": 0.5}, 1.0, two) == "neither"
+    assert limit_of({"server": 1.8, "sender": 0.5}, 1.0, two) == "server"
+
+
 H2LOAD = b"""
 finished in 1.50s, 33333.33 req/s, 1.20MB/s
 requests: 50000 total, 50000 started, 50000 done, 50000 succeeded, 0 failed, 0 errored, 0 timeout

@@ -9,7 +9,9 @@ from loadtest.report.axis import (
     latency_axis,
     latency_text,
     linear_axis,
+    marked_axis,
     share_text,
+    short_count_text,
     tail_axis,
     time_axis,
     time_text,
@@ -32,6 +34,23 @@ def says(ticks: object) -> list[str]:
 )
 def test_ticks_of_a_linear_axis(top: float, expected: list[str]) -> None:
     assert says(linear_axis(top).ticks) == expected
+
+
+def test_a_marked_axis_has_its_marks_at_even_steps_where_they_grow_by_one_factor() -> None:
+    axis = marked_axis([10_000, 100_000, 1_000_000])
+    assert says(axis.ticks) == ["10 k", "100 k", "1 M"]
+    low, middle, high = (axis.share(mark) for mark, _ in axis.ticks)
+    assert 0 < low < 0.1 and middle == pytest.approx(0.5) and high == pytest.approx(1 - low)
+    assert axis.share(0) == low and axis.share(10**12) == 1.0
+    assert marked_axis([5]).share(5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, "1"), (999, "999"), (1_000, "1 k"), (2_500, "2.5 k"), (1_234, "1,234"), (10_000_000, "10 M")],
+)
+def test_counts_are_short_where_they_are_round(value: float, expected: str) -> None:
+    assert short_count_text(value) == expected
 
 
 def test_ticks_of_a_latency_axis_are_1_2_5_and_decades_where_those_would_be_many() -> None:
