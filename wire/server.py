@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 from wire import frames
 from wire.budget import WireLimits
-from wire.connection import BODY_BYTES_MAX, LENGTH_FAULT, Connection, compression_error
+from wire.connection import BODY_BYTES_MAX, Connection, compression_error
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import HeaderListRefused, StreamRefused, TrailersReceived
 from wire.fields import request_fault
+from wire.heads import Varying
 from wire.hpack import HpackError, stateless_block
 from wire.request import Head, Request
 from wire.streams import Receiving
@@ -91,87 +92,87 @@ class ServerConnection(Connection):
         return requests
 
     def _read_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
-        """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the simulator."""
-        windows, receiving, read_head = self._windows, self._receiving, self._heads.read
-        plain, frame_bytes_max, block_bytes_max, body_bytes_max = self._plain()
-        next_stream_id = self._next_stream_id()
-        while size - at >= 9:
+        """All whole frames of `data` from `at` on; returns where the first incomplete one starts."""
+        while True:
+            if self._fast and self.settings_received and self._block is None and self.goaway_sent is None:
+                at = self._read_usual_frames(data, at, size, requests)
+            if size - at < 9:
+                return at
             high, low, kind, flags, stream_id = _unpack_frame(data, at)
             start = at + 9
             end = start + (high << 16 | low)
-            if end > size:
-                if end - start > frame_bytes_max:
-                    raise self._too_long(end - start)
-                break
-            # The usual request: HEADERS without padding or priority, and all of its body in the DATA frame behind it. It
-            # passes from idle to half-closed without a record of its own but its send window.
-            if kind == 1 and flags == 4 and plain and size - end >= 9 and next_stream_id == stream_id < 0x80000000:
-                high, low, next_kind, next_flags, next_stream = _unpack_frame(data, end)
-                body_end = end + 9 + low
-                if (
-                    next_kind == 0
-                    and next_flags == 1
-                    and next_stream == stream_id
-                    and not high
-                    and body_end <= size
-                    and low <= body_bytes_max
-                    and end - start <= block_bytes_max
-                    and len(windows) < self.streams_in_force
-                ):
-                    try:
-                        head, varying = read_head(data[start:end])
-                    except HpackError as error:
-                        raise compression_error(error) from None
-                    self.last_peer_stream_id = stream_id
-                    next_stream_id = stream_id + 2
-                    self.inbound_window -= low
-                    at = body_end
-                    length = head.content_length
-                    if head.fault is None and (length is None or length == low):
-                        windows[stream_id] = self.remote.window_bytes
-                        requests.append(Request(stream_id, head, varying, data[end + 9 : body_end]))
-                    else:
-                        why = head.fault or LENGTH_FAULT.format(length, low)
-                        self._refuse_message(stream_id, head, why, end_stream=False)
-                    continue
-                # Some clients send the heads of a burst first and its bodies after them: this is one of the heads ...
-                if end - start <= block_bytes_max and len(windows) < self.streams_in_force:
-                    head, varying = self._read_head(data[start:end])
-                    self.last_peer_stream_id = stream_id
-                    next_stream_id = stream_id + 2
-                    at = end
-                    if head.fault is None:
-                        windows[stream_id] = self.remote.window_bytes
-                        receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
-                    else:
-                        self._refuse_message(stream_id, head, head.fault, end_stream=False)
-                    continue
-            # ... and this is a body, whole in one frame.
-            elif kind == 0 and flags == 1 and plain and end - start <= body_bytes_max:
-                message = receiving.get(stream_id)
-                if message is not None and not message.body_bytes and end - start <= message.window:
-                    length = message.head.content_length
-                    if length is None or length == end - start:
-                        del receiving[stream_id]
-                        self.inbound_window -= end - start
-                        requests.append(Request(stream_id, message.head, message.varying, data[start:end]))
-                        at = end
-                        continue
-            if end - start > frame_bytes_max:
+            if end - start > self._announced.frame_bytes_max:
                 raise self._too_long(end - start)
+            if end > size:
+                return at
             self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            plain, frame_bytes_max, block_bytes_max, body_bytes_max = self._plain()
-            next_stream_id = self._next_stream_id()
             at = end
-        return at
 
-    def _plain(self) -> tuple[bool, int, int, int]:
-        """What the hot path has to know, and what only other frames can change: whether it may be taken, the longest frame,
-        the longest header block, the longest body that comes in one frame."""
-        plain = self._fast and self.settings_received and self._block is None and self.goaway_sent is None
-        longest = self._announced.frame_bytes_max
-        body_bytes_max = min(longest, self.local.window_bytes, self.body_bytes_max)
-        return plain, longest, min(longest, self._limits.header_block_bytes_max), body_bytes_max
+    def _read_usual_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
+        """The frames of usual requests; returns where the first frame starts that is another, or incomplete.
+
+        The hot path of the simulator. A usual request is HEADERS without padding or priority, and all of its body in one DATA
+        frame: the next, or behind the heads of others, since some clients send the heads of a burst first. It passes from idle
+        to half-closed without a record of its own but its send window.
+        """
+        windows, receiving, read_head = self._windows, self._receiving, self._heads.read
+        # Only other frames change these.
+        window_bytes, streams_max = self.remote.window_bytes, self.streams_in_force
+        block_bytes_max = min(self._announced.frame_bytes_max, self._limits.header_block_bytes_max)
+        body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
+        next_stream_id, body_bytes = self._next_stream_id(), 0
+        begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
+        try:
+            while size - at >= 9:
+                high, low, kind, flags, stream_id = _unpack_frame(data, at)
+                start = at + 9
+                end = start + low
+                if end > size or high:
+                    break
+                if kind == 0:
+                    if flags != 1 or low > body_bytes_max:
+                        break
+                    known = begun.get(stream_id)
+                    if known is not None:
+                        head, varying = known
+                    else:  # of an earlier read
+                        message = receiving.get(stream_id)
+                        if message is None or message.body_bytes or low > message.window:
+                            break
+                        head, varying = message.head, message.varying
+                    length = head.content_length
+                    if length is not None and length != low:
+                        break
+                    del (receiving if known is None else begun)[stream_id]
+                    body_bytes += low
+                    requests.append(Request(stream_id, head, varying, data[start:end]))
+                elif (
+                    kind == 1
+                    and flags == 4
+                    and next_stream_id == stream_id < 0x80000000
+                    and low <= block_bytes_max
+                    and len(windows) < streams_max
+                ):
+                    head, varying = read_head(data[start:end])
+                    next_stream_id = stream_id + 2
+                    if head.fault is None:
+                        windows[stream_id] = window_bytes
+                        begun[stream_id] = head, varying
+                    else:
+                        self.last_peer_stream_id = stream_id
+                        self._refuse_message(stream_id, head, head.fault, end_stream=False)
+                else:
+                    break
+                at = end
+        except HpackError as error:
+            raise compression_error(error) from None
+        finally:
+            if next_stream_id > 1:
+                self.last_peer_stream_id = next_stream_id - 2
+            self.inbound_window -= body_bytes
+            for stream_id, (head, varying) in begun.items():
+                receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
+        return at
 
     def _next_stream_id(self) -> int:
         """The stream that a client opens next when it passes none over."""
