@@ -16,7 +16,7 @@ READY := .venv/.ready
 CANDIDATES = $(if $(filter file,$(origin PYTHON)),python3 python3.14 python3.13 python3.12 python3.11 python,"$(PYTHON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz soak docs check bench clean
+.PHONY: help setup demo test fuzz soak replays docs check bench clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ fuzz: $(READY) ## search for inputs that break a property, for FUZZ_S seconds (C
 
 soak: $(READY) ## ten million notifications on one pair of connections, with flat memory (two minutes)
 	$(BIN)/python -m tests.wire.soak $(SOAK_ARGS)
+
+replays: $(READY) ## every scenario three times over the reference sender, which has to come out alike (a quarter of an hour)
+	$(BIN)/pushrig replay all --provider both --times 3 -- $(BIN)/pushrig send
 
 docs: $(READY) ## write the pages that are made of tests and tables: docs/conformance.md, parts of docs/wire.md and docs/scenarios.md
 	$(BIN)/python -m tests.wire.write_docs

@@ -16,6 +16,7 @@ EXIT_BROKEN = 1
 EXIT_BAD_INPUT = 2
 EXIT_NO_SIMULATOR = 125
 EXIT_INTERRUPTED = 130
+TIMES_MAX = 100
 ALL = "all"
 
 
@@ -55,6 +56,15 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    times: Annotated[
+        int,
+        typer.Option(
+            "--times",
+            min=1,
+            max=TIMES_MAX,
+            help="Play each scenario so often, and require the same grades and counts each time.",
+        ),
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report card as JSON on stdout.")] = False,
     junit: Annotated[
         Path | None,
@@ -104,12 +114,14 @@ def replay(
       pushrig replay all --provider apns --junit replay.xml -- node send.js
       pushrig replay mine.toml,retry-storm --html card.html -- ./send
       pushrig replay all --provider both -- pushrig send
+      pushrig replay goaway-abrupt --times 3 -- pushrig send
 
     Exit codes: 0 everything held that could be graded; 1 something was broken; 2 bad usage, or no such scenario; 125 the
     simulator did not start; 126 the command cannot be run; 127 there is no such command; 130 interrupted.
     """
     from loadtest.errors import RigStartError, ScenarioUnknownError
     from loadtest.replay.program import CannotRunError
+    from loadtest.replay.repeats import compared
     from loadtest.replay.scenario_list import scenarios_named
 
     names, command = _names(arguments[0]), arguments[1:]
@@ -135,13 +147,15 @@ def replay(
         ]
         if not chosen:
             raise ScenarioUnknownError(f"none of these scenarios is played with {provider}")
-        if frame_log is not None and len(chosen) > 1:
-            raise typer.BadParameter(f"one scenario at a time, not {len(chosen)}", param_hint="--frame-log")
+        if frame_log is not None and len(chosen) * times > 1:
+            raise typer.BadParameter(f"one scenario at a time, not {len(chosen) * times}", param_hint="--frame-log")
 
         def played(scenario: "Scenario", which: str, provider: str) -> "ScenarioReport":
-            return _played(
-                scenario, which, provider, command, time_limit_s, show_output=show_output, frame_log=frame_log
-            )
+            reports = [
+                _played(scenario, which, provider, command, time_limit_s, show_output=show_output, frame_log=frame_log)
+                for _ in range(times)
+            ]
+            return reports[0] if times == 1 else compared(reports)
 
         card = _play_all(chosen, command, played, every_row=every_row, quiet=as_json)
     except ScenarioUnknownError as error:

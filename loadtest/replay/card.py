@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from loadtest.replay.counts import counts_of
 from loadtest.replay.history import Run
 from loadtest.replay.plain_text import plain, plain_lines
 from loadtest.replay.rows import BROKEN, HELD, NOT_GRADED, Ending, Played, Row
@@ -14,7 +15,10 @@ SAID_LINES_MAX = 40
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the sender: how it ended, and what it took. `said`: the last lines of its output."""
+    """One run of the sender: how it ended, and what it took. `said`: the last lines of its output.
+
+    `counts`: what the scenario decides, by name; the rest is left to the sender, and may be another time.
+    """
 
     exit_code: int
     duration_s: float
@@ -28,6 +32,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     credentials: int
     bytes_in: int
     frames_in: int
+    counts: dict[str, int]
 
 
 class ScenarioReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +123,7 @@ def _run_report(run: Run, ending: Ending) -> RunReport:
         credentials=len({each.request.credential for each in run.exchanges} - {None}),
         bytes_in=sum(each.bytes_in for each in closed),
         frames_in=sum(sum(each.frames_in.values()) for each in closed),
+        counts=counts_of(run),
     )
 
 

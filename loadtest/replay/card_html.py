@@ -123,4 +123,5 @@ def _run(number: int, report: ScenarioReport) -> str:
         f"run {number + 1}: exit code {run.exit_code} after {run.duration_s:.1f} s; {run.requests:,} requests for "
         f"{run.devices:,} devices, {run.accepted:,} accepted, {run.connections:,} connections, {run.credentials:,} credentials"
     )
-    return f"<details><summary>{_text(summary)}</summary><pre>{said or 'It said nothing.'}</pre></details>"
+    counts = _text(", ".join(f"{name} {count:,}" for name, count in run.counts.items()))
+    return f"<details><summary>{_text(summary)}</summary><pre>{counts}\n\n{said or 'It said nothing.'}</pre></details>"

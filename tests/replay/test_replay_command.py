@@ -185,6 +185,31 @@ def test_every_frame_can_be_written_down(quiet: Path, tmp_path: Path) -> None:
     assert (several.returncode, "one scenario at a time, not 2" in several.stderr) == (2, True)
 
 
+def test_a_scenario_can_be_played_several_times_and_has_to_come_out_alike(quiet: Path, tmp_path: Path) -> None:
+    done = replay(quiet, "--times", "2", "--json", "--", *SEND)
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)["scenarios"]
+    assert report["rows"][-1] | {"evidence": []} == {
+        "expectation": "times",
+        "expected": "2 times the same",
+        "grade": "held",
+        "limit": 0,
+        "measured": 0,
+        "found": "all grades and counts are the same",
+        "evidence": [],
+    }
+    assert report["runs"][0]["counts"]["answered 410 Unregistered"] == 4
+    been = tmp_path / "been"
+    once = f"import os, pathlib; been = pathlib.Path({str(been)!r}); been.exists() and os._exit(0); been.touch()"
+    code = f"{once}; os.execv({SEND[0]!r}, {SEND!r})"
+    done = replay(quiet, "--times", "2", *python(code))
+    assert done.returncode == 1
+    assert "✗ 2 times the same" in done.stdout
+    assert "time 2: requests: 0, the first time 40" in done.stdout
+    refused = replay(quiet, "--times", "2", "--frame-log", str(been), "--", "true")
+    assert (refused.returncode, "one scenario at a time" in refused.stderr) == (2, True)
+
+
 def test_what_a_sender_prints_is_shown_as_text(quiet: Path) -> None:
     code = "import sys; sys.stdout.write('\\x1b[2Jgone [bold]\\r' * 3); sys.exit(3)"
     done = replay(quiet, "--time-limit-s", "20", *python(code))
