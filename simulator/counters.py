@@ -49,6 +49,12 @@ class Counters:
 
     def reset(self) -> None:
         """Count from 0 again, but for the connections that are open."""
-        fresh = Counters(connections_open=self.connections_open, resets=self.resets + 1)
+        self._become(Counters(connections_open=self.connections_open, resets=self.resets + 1))
+
+    def forget(self) -> None:
+        """Count from 0, in a process that has only taken over the state of another."""
+        self._become(Counters(resets=self.resets))
+
+    def _become(self, fresh: "Counters") -> None:
         for each in fields(self):
             setattr(self, each.name, getattr(fresh, each.name))

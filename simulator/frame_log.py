@@ -63,6 +63,7 @@ class FrameLog:
     """
 
     __slots__ = (
+        "_began_at",
         "_file_bytes_left",
         "_file_bytes_max",
         "_lines",
@@ -91,6 +92,7 @@ class FrameLog:
         self._lines: deque[FrameLine] = deque(maxlen=recent_lines_max)
         self._file_bytes_max = self._file_bytes_left = file_bytes_max
         self._sink: Sink | None = None
+        self._began_at = ""
 
     def begin(self, began_at: str, sink: Sink | None = None, *, began_s: float | None = None) -> None:
         """Write down all connections that are opened from now on; what was kept is forgotten.
@@ -103,9 +105,16 @@ class FrameLog:
         self.trouble = None
         self.begun += 1
         self.began_s = self._monotonic_s() if began_s is None else began_s
-        self._sink, self._file_bytes_left = sink, self._file_bytes_max
-        self._write(f"{FIRST_LINE}{began_at}\n{_LEGEND}")
+        self._began_at = began_at
+        self._sink = None
+        if sink is not None:
+            self.write_to(sink)
         self.on = True
+
+    def write_to(self, sink: Sink) -> None:
+        """Have every line from now on taken by a sink besides."""
+        self._sink, self._file_bytes_left = sink, self._file_bytes_max
+        self._write(f"{FIRST_LINE}{self._began_at}\n{_LEGEND}")
 
     def drop(self) -> None:
         """Forget all lines and count from 1 again, in a process that has only taken over the log of another."""

@@ -95,7 +95,7 @@ def _steps(found: Sequence[FrameLine]) -> Generator[None, None, list[bytes]]:
 
 async def _shown(view: View) -> FrameLogAnswer:
     standing, log = await view.standing(), view.rig.frame_log
-    return FrameLogAnswer(log.on, standing.frame_lines, log.trouble)
+    return FrameLogAnswer(log.on, standing.frame_lines, standing.frame_trouble)
 
 
 ENDPOINTS: tuple[AnyEndpoint, ...] = (

@@ -51,8 +51,8 @@ class WorkerStanding:
 class Standing:
     """What all processes have done, summed up.
 
-    `faults_played`: by name. `observations_kept`, `observations_missed`, `frame_lines`: since they began. `workers`: empty
-    where one process does it all.
+    `faults_played`: by name. `observations_kept`, `observations_missed`, `frame_lines`: since they began. `frame_trouble`: why
+    a file does not have all frames. `workers`: empty where one process does it all.
     """
 
     counters: Counters
@@ -62,6 +62,7 @@ class Standing:
     observations_kept: int
     observations_missed: int
     frame_lines: int
+    frame_trouble: str | None
     workers: Sequence[WorkerStanding] = ()
 
 
@@ -114,6 +115,7 @@ class OneProcess:
             observations_kept=rig.observations.kept,
             observations_missed=rig.observations.missed,
             frame_lines=rig.frame_log.lines,
+            frame_trouble=rig.frame_log.trouble,
         )
 
     async def search(self, wanted: Wanted, limit: int, *, newest_first: bool, after: int) -> Found:

@@ -6,6 +6,7 @@ so that a stream of notifications does not wake it for each.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from simulator.control.slices import in_slices
 from simulator.journal import Arrivals, Journal, Wanted
@@ -26,12 +27,34 @@ async def wait_for(
     `BoundReachedError` when too many wait.
     """
     arrivals = Arrivals(journal, wanted)
-    if await in_slices(arrivals.count_steps()) >= count or timeout_s <= 0:
-        return arrivals.matched
+    return await wait_until(lambda: in_slices(arrivals.count_steps()), count, timeout_s, journal, given_up)
+
+
+class Bell(Protocol):
+    """Rings when entries have come."""
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have a callable called whenever it rings. Raises `BoundReachedError` when there are too many."""
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Take back a `listen`."""
+
+
+async def wait_until(
+    count_now: Callable[[], Awaitable[int]],
+    count: int,
+    timeout_s: float,
+    bell: Bell,
+    given_up: Callable[[], Awaitable[object]] | None,
+) -> int:
+    """Wait until `count_now` returns `count` or more, asked again each time that the bell has rung; else as `wait_for`."""
+    counted = _Counted(count_now)
+    if await counted.again() >= count or timeout_s <= 0:
+        return counted.newest
     came = asyncio.Event()
-    journal.listen(came.set)
+    bell.listen(came.set)
     try:
-        counting = asyncio.ensure_future(_count(arrivals, count, came))
+        counting = asyncio.ensure_future(_count(counted, count, came))
         leaving = None if given_up is None else asyncio.ensure_future(given_up())
         tasks = {counting} if leaving is None else {counting, leaving}
         try:
@@ -43,12 +66,24 @@ async def wait_for(
         if not counting.cancelled():
             counting.result()  # raises what went wrong
     finally:
-        journal.unlisten(came.set)
-    return arrivals.matched
+        bell.unlisten(came.set)
+    return counted.newest
 
 
-async def _count(arrivals: Arrivals, count: int, came: asyncio.Event) -> None:
-    while await in_slices(arrivals.count_steps()) < count:
+class _Counted:
+    """What was counted last, also where a count was broken off."""
+
+    def __init__(self, count_now: Callable[[], Awaitable[int]]) -> None:
+        self._count_now = count_now
+        self.newest = 0
+
+    async def again(self) -> int:
+        self.newest = await self._count_now()
+        return self.newest
+
+
+async def _count(counted: _Counted, count: int, came: asyncio.Event) -> None:
+    while await counted.again() < count:
         await came.wait()
         await asyncio.sleep(COUNT_INTERVAL_S)
         came.clear()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from simulator.apns.state import ApnsState
 from simulator.clock import Clock
@@ -121,8 +121,9 @@ class ControlServer:
         access: ControlAccess,
         ready: Callable[[], bool] = lambda: True,
         view_of: Callable[[Rig], View] = OneProcess,
+        journal_entries: int = JOURNAL_ENTRIES,
     ) -> None:
-        self.rig = new_rig()
+        self.rig = new_rig(journal_entries)
         self.app = create_app(self.rig, access, ready, view_of(self.rig))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -130,7 +131,7 @@ class ControlServer:
         self._shutdown = asyncio.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "ControlServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

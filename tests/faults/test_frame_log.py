@@ -243,8 +243,29 @@ def test_recent_lines_are_the_newest_and_are_chosen_by_connection_and_stream() -
     assert [each.number for each in log.recent(connection=1)] == [2, 4, 5]
     assert [each.number for each in log.recent(connection=1, stream=1)] == [2, 5]
     assert [each.number for each in log.recent(after=3, lines_max=2)] == [4, 5]
+    assert [each.number for each in log.recent(after=3, until=5)] == [4, 5]
     log.note(1, "about all of it")
     assert [each.number for each in log.recent(connection=1, stream=3)] == [4, 7]
+
+
+def test_another_process_goes_on_with_a_file_and_numbers_of_its_own_and_the_same_beginning() -> None:
+    log, sink = FrameLog(ticking()), Sink()
+    log.begin("then")
+    log.note(0, "elsewhere")
+    log.drop()
+    log.write_to(sink)
+    log.note(1, "here")
+    first, _, line = sink.written.splitlines()
+    assert first == FIRST_LINE + "then"
+    assert line == "    1.000000      1  -  here"
+    assert [each.number for each in log.recent()] == [1]
+
+
+def test_a_log_that_began_elsewhere_counts_seconds_from_there() -> None:
+    log = FrameLog(ticking())
+    log.begin("then", began_s=40.0)
+    log.note(1, "here")
+    assert [each.at_s for each in log.recent()] == [60.0]
 
 
 def test_the_file_ends_at_its_bound_and_says_so_and_the_recent_lines_go_on() -> None:
