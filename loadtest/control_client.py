@@ -9,6 +9,7 @@ import msgspec
 from loadtest.errors import ControlPlaneError
 
 TIMEOUT_S = 30.0
+MARKS_MAX = 1 << 20
 
 
 class ListedIndices(msgspec.Struct, frozen=True):
@@ -145,6 +146,10 @@ class ControlClient:
         """What became of every device; of one population only with `seed`. `number`: of the round, default the running."""
         asked = [f"{name}={value}" for name, value in (("seed", seed), ("round", number)) if value is not None]
         return self._call("GET", "ledger" + ("?" + "&".join(asked) if asked else ""), LedgerView)
+
+    def marks(self, seed: int, start: int, count: int) -> bytes:
+        """Devices of the running round one by one, a byte each; at most `MARKS_MAX`. See `ledger_marks`."""
+        return self._answer("GET", f"ledger/marks?seed={seed}&start={start}&count={count}")
 
     def start_round(self) -> int:
         """Begin a new round of the ledger, and return its number."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from loadtest.control_client import ControlClient
+from loadtest.control_group import Control
 from loadtest.report.run_record import FaultBand
 
 EVERY_S = 1.0
@@ -13,7 +13,7 @@ BANDS_MAX = 200
 class FaultWatch:
     """`now`: seconds since the epoch. What comes and goes between two looks, `EVERY_S` apart, is not seen."""
 
-    def __init__(self, control: ControlClient, now: Callable[[], float]) -> None:
+    def __init__(self, control: Control, now: Callable[[], float]) -> None:
         self._control, self._now = control, now
         self._first_s: dict[int, tuple[str, float | None]] = {}  # by id; None: at work before the first look
         self._gone_s: dict[int, float] = {}

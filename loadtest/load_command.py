@@ -36,6 +36,7 @@ from loadtest.load_options import (
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
 from loadtest.load_population import PROVIDERS, LoadPopulation
 from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to
+from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
 from loadtest.profile_text import MAX, asks_for_ceiling
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
@@ -45,6 +46,7 @@ from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_BAD_INPUT = 2
 USERS_MAX = 1_000
+PROCESSES_MAX = 64
 
 
 def load(
@@ -81,18 +83,33 @@ def load(
         ),
     ] = None,
     control_url: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="URL",
             envvar="PUSHRIG_CONTROL_URL",
-            help="Control plane of the simulator at --endpoint, whose ledger is then compared.",
+            help="Control plane of the simulator at --endpoint, whose ledger is then compared. Repeatable: one for each of the "
+            "simulators behind a balancer.",
             show_default=False,
         ),
     ] = None,
     control_token: Annotated[
         str | None,
-        typer.Option(envvar="PUSHRIG_CONTROL_TOKEN", help="Bearer token of that control plane.", show_default=False),
+        typer.Option(envvar="PUSHRIG_CONTROL_TOKEN", help="Bearer token of these control planes.", show_default=False),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(help=f"Processes of this machine that share the load, 1 to {PROCESSES_MAX}: Locust's workers."),
+    ] = 1,
+    expect_workers: Annotated[
+        int,
+        typer.Option(
+            help="Wait for so many of Locust's workers, started elsewhere by `locust --worker --master-host`, and have them "
+            "share the load."
+        ),
+    ] = 0,
+    master_port: Annotated[
+        int, typer.Option(help="Port that these workers connect to, on all addresses.")
+    ] = MASTER_PORT_DEFAULT,
     users: Annotated[int, typer.Option(help=f"Locust users, 1 to {USERS_MAX}, each with connections of its own.")] = 4,
     batch_size: Annotated[
         int | None,
@@ -287,7 +304,11 @@ def load(
         load_with_senders(asked, provider.value, population, start_index)
         return
     checked_population(wanted)
-    in_range("--users", users, 1, USERS_MAX)
+    in_range("--processes", processes, 1, PROCESSES_MAX)
+    in_range("--expect-workers", expect_workers, 0, PROCESSES_MAX)
+    in_range("--master-port", master_port, 1, 65_535)
+    workers = LocustWorkers(processes, expect_workers, master_port)
+    in_range("--users", users, workers.count, USERS_MAX)
     if batch_size is not None:
         in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
     in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
@@ -315,6 +336,7 @@ def load(
             connections=users * sum(connections_to(each, connections_per_user) for each in PROVIDERS[provider.value]),
             profile=f"steady:rate={rate:g}" if rate else profile,
             arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
+            processes=workers.count,
         )
         arguments = [
             *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
@@ -322,6 +344,7 @@ def load(
             *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(size)),
             *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
             *("--load-profile", profile, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
+            *workers.arguments(),
             *(each for text in fate or [] for each in ("--fate", text)),
             *(() if payload is None else ("--payload", str(payload.absolute()))),
             *(() if message is None else ("--message", str(message.absolute()))),
@@ -342,7 +365,7 @@ def load(
         )
 
     try:
-        with target(endpoint, control_url, control_token) as named:
+        with target(endpoint, control_url or [], control_token) as named:
             measured = run(named)
     except (LoadTestError, SenderConfigurationError) as error:
         typer.echo(f"pushrig load: {error}", err=True)

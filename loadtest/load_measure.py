@@ -3,11 +3,12 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
 from loadtest.control_client import ControlClient
+from loadtest.control_group import Control, control_of
 from loadtest.errors import ControlPlaneError
 from loadtest.fault_watch import FaultWatch
 from loadtest.load_outcome import LoadOutcome
@@ -32,7 +33,7 @@ class Target:
     """Where the load goes. `environment`: variables for Locust. `rig`: a simulator of our own, or None, with its `limits`."""
 
     endpoint: str
-    control: ControlClient | None
+    control: Control | None
     environment: dict[str, str]
     rig: RigProcess | None
     limits: str | None = None
@@ -55,11 +56,10 @@ class Measured:
 
 
 @contextlib.contextmanager
-def target(endpoint: str | None, control_url: str | None, control_token: str | None) -> Iterator[Target]:
+def target(endpoint: str | None, control_urls: Sequence[str], control_token: str | None) -> Iterator[Target]:
     """The provider named, or a simulator of our own for as long as the test takes. Raises LoadTestError."""
     if endpoint is not None:
-        control = None if control_url is None else ControlClient(control_url, control_token)
-        yield Target(endpoint, control, {}, None)
+        yield Target(endpoint, control_of(control_urls, control_token), {}, None)
         return
     # Ctrl-C ends the load; the simulator is asked for the ledger after that.
     with RigProcess(WITHOUT_LIMITS, own_session=True) as rig:
@@ -165,9 +165,7 @@ def _limits(target: Target) -> list[Limit]:
     ]
 
 
-def _progress(
-    control: ControlClient | None, answered_before: int, advance: Callable[[int], None]
-) -> Callable[[], None]:
+def _progress(control: Control | None, answered_before: int, advance: Callable[[int], None]) -> Callable[[], None]:
     def ask() -> None:
         if control is not None and sys.stderr.isatty():
             with contextlib.suppress(ControlPlaneError):  # a bar that stands still for a moment

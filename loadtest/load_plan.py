@@ -10,7 +10,7 @@ class LoadPlan:
     """The plan, checked.
 
     `profile`: as given. `arrivals`: `constant` or `poisson` when they were scheduled, `closed` when each user sent as fast as
-    it was answered. `connections`: of all users to all providers.
+    it was answered. `connections`: of all users to all providers. `processes`: that send.
     """
 
     provider: str
@@ -22,6 +22,7 @@ class LoadPlan:
     connections: int
     profile: str
     arrivals: str
+    processes: int = 1
 
     @property
     def scheduled(self) -> bool:

@@ -292,6 +292,23 @@ class Ledger:
         chosen = [each for each in kept.populations if seed is None or each.seed == seed]
         return replace(kept, populations=chosen, rounds=self.rounds)
 
+    def marks_steps(self, seed: int, start: int, count: int) -> Generator[None, None, bytes]:
+        """The marks of indices in a row in the running round, a byte each, in steps below a millisecond.
+
+        A byte has how often a device was accepted (0, 1, 2 for more) in its two low bits, and `REJECTED` when it ever was.
+        """
+        counted = yield from self._count_steps(self._round)
+        pages = counted.pages.get(seed, {})
+        stop = start + count
+        found = []
+        for page_number in range(start // PAGE_INDICES, -(-stop // PAGE_INDICES)):
+            first = page_number * PAGE_INDICES
+            at, end = max(start - first, 0), min(stop - first, PAGE_INDICES)
+            page = pages.get(page_number)
+            found.append(bytes(end - at) if page is None else bytes(page)[at:end])
+            yield
+        return b"".join(found)
+
     def _count_steps(self, counted: Round) -> Generator[None, None, Counted]:
         """What is known of a round, in steps as of `view_steps`."""
         yield from ()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from simulator.changes import RoundStarted
 from simulator.control.endpoint import AnyEndpoint, Call, Endpoint, NoBody, NoQuery
-from simulator.control.problems import ControlError, Problem
+from simulator.control.problems import SECURITY_HEADERS, ControlError, Problem
 from simulator.control.slices import in_slices
 from simulator.ledger import (
     INDEX_RANGE,
@@ -20,6 +20,9 @@ from simulator.ledger import (
 
 Seed = Annotated[int, msgspec.Meta(ge=0)]  # up to 2**64 - 1, which JSON Schema constraints of msgspec cannot say
 Index = Annotated[int, msgspec.Meta(ge=0, le=INDEX_RANGE)]
+MARKS_MAX = 1 << 20
+"""In one answer."""
+MARKS = "application/octet-stream"
 
 
 class LedgerQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -27,6 +30,14 @@ class LedgerQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     round: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
     seed: Seed | None = None
+
+
+class MarksQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`count` devices of a population, from index `start` on."""
+
+    seed: Seed
+    start: Index
+    count: Annotated[int, msgspec.Meta(ge=1, le=MARKS_MAX)]
 
 
 class LedgerAnswer(msgspec.Struct, frozen=True):
@@ -82,6 +93,14 @@ async def view_ledger(call: Call[LedgerQuery, NoBody]) -> msgspec.Struct | Respo
     return LedgerAnswer(view.round, view.running, view.rounds, view.untracked, view.populations)
 
 
+async def view_marks(call: Call[MarksQuery, NoBody]) -> msgspec.Struct | Response:
+    """GET ledger/marks."""
+    query = call.query
+    _require_seed(query.seed, Problem.INVALID_QUERY)
+    marks = await in_slices(call.rig.ledger.marks_steps(query.seed, query.start, query.count))
+    return Response(marks, 200, {**SECURITY_HEADERS}, media_type=MARKS)
+
+
 async def list_populations(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
     """GET populations."""
     return PopulationsAnswer(call.rig.ledger.populations())
@@ -127,6 +146,18 @@ ENDPOINTS: tuple[AnyEndpoint, ...] = (
         body=NoBody,
         answer=LedgerAnswer,
         problems=(Problem.UNKNOWN_ROUND,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/v1/ledger/marks",
+        operation="viewMarks",
+        summary="Devices of the running round one by one, a byte each: how often accepted (0, 1, 2 for more) in the two low "
+        "bits, and 4 when ever rejected. For who adds up several simulators behind one address.",
+        handler=view_marks,
+        query=MarksQuery,
+        body=NoBody,
+        answer=None,
+        media_type=MARKS,
     ),
     Endpoint(
         method="POST",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from simulator.ledger import SEED_MAX
+from simulator.control.populations import MARKS_MAX
+from simulator.ledger import PAGE_INDICES, SEED_MAX
 from tests.control.control_server import ControlServer, get
 
 
@@ -26,6 +27,30 @@ def test_a_declared_population_is_summed_up_by_the_ledger(control: ControlServer
     figures = [population[name] for name in ("accepted_once", "accepted_more", "rejected", "never")]
     assert (figures, population["answers_by_reason"]) == ([1, 1, 1, 1], {"Unregistered": 1})
     assert get(control, "/api/v1/ledger?seed=5")["populations"] == []
+
+
+def test_devices_are_shown_one_by_one_across_pages(control: ControlServer) -> None:
+    def answer() -> None:
+        ledger = control.rig.ledger
+        ledger.accept(7, PAGE_INDICES - 2)
+        ledger.accept(7, PAGE_INDICES + 1)
+        ledger.accept(7, PAGE_INDICES + 1)
+        ledger.reject(7, PAGE_INDICES + 1, "Unregistered")
+        ledger.reject(7, 3 * PAGE_INDICES, "Unregistered")
+
+    control.on_loop(answer)
+    reply = control.call("GET", f"/api/v1/ledger/marks?seed=7&start={PAGE_INDICES - 3}&count=6")
+    assert (reply.headers["content-type"], reply.content) == ("application/octet-stream", bytes([0, 1, 0, 0, 6, 0]))
+    marks = control.call(
+        "GET", f"/api/v1/ledger/marks?seed=7&start={2 * PAGE_INDICES}&count={2 * PAGE_INDICES}"
+    ).content
+    assert (len(marks), marks.count(0), marks[PAGE_INDICES]) == (2 * PAGE_INDICES, 2 * PAGE_INDICES - 1, 4)
+    assert control.call("GET", "/api/v1/ledger/marks?seed=8&start=5&count=3").content == bytes(3)
+
+
+@pytest.mark.parametrize("query", ["seed=7&start=0", "seed=7&start=0&count=0", f"seed=7&start=0&count={MARKS_MAX + 1}"])
+def test_a_spoiled_question_for_devices_is_refused(control: ControlServer, query: str) -> None:
+    assert control.call("GET", f"/api/v1/ledger/marks?{query}").problem == (400, "invalid_query")
 
 
 def test_a_population_declared_again_is_replaced(control: ControlServer) -> None:
