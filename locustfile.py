@@ -1,5 +1,9 @@
-"""The users of loadtest/ for the stock `locust` command: `locust -f locustfile.py --help` lists their options."""
+"""The users of loadtest/ for the stock `locust` command: `locust -f locustfile.py --help` lists their options.
+
+`PushUser` runs unless others are named, by class or by tag: docs/workloads.md tells of them.
+"""
 
 from loadtest.users import PushUser
+from loadtest.workloads.user_classes import BadSenderUser, PayloadSizesUser, TokenRotationUser, UninstallWaveUser
 
-__all__ = ["PushUser"]
+__all__ = ["BadSenderUser", "PayloadSizesUser", "PushUser", "TokenRotationUser", "UninstallWaveUser"]

@@ -24,6 +24,7 @@ from loadtest.profiles import Scaled
 from loadtest.recording import Recording
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
+from loadtest.workloads.manner import DEFAULT_MANNER, Manner
 from loadtest.timetable import Timetable
 from sender.client_tls import client_tls
 from sender.delivery import Delivery
@@ -134,11 +135,23 @@ class LoadCampaign:
         if self._batch_log is not None:
             self._batch_log.close()
 
-    def count(self, provider: Provider, counted: Counted) -> None:
-        """Add what a user has counted."""
+    def begin_part(self, part: str) -> None:
+        """A part of the campaign (see `loadtest.workloads`) is about to be sent; counts only once."""
+        tally = self.tally.part(part)
+        tally.started_at_s = tally.started_at_s or self.now()
+
+    def count(self, provider: Provider, counted: Counted, part: str, *, further: bool = False) -> None:
+        """Add what a user has counted of its part. `further`: of devices that had a notification before."""
         counts, given_up, latency_ms = counted
+        now_s = self.now()
         self.tally.count(counts, given_up, latency_ms)
-        at_s = self.now() - self.tally.started_at_s
+        of_part = self.tally.part(part)
+        of_part.count(counts, given_up, latency_ms)
+        of_part.ended_at_s = now_s
+        if further:
+            self.tally.further_accepted += counts.accepted
+            self.tally.further_rejected += counts.rejected.total()
+        at_s = now_s - self.tally.started_at_s
         self.recording.counted(at_s, provider.value, counts, given_up, scheduled=self.open_loop is not None)
 
 
@@ -158,19 +171,26 @@ def _incomplete(missing: int) -> str | None:
 
 
 class BatchSender:
-    """One user's connections to each provider, kept from batch to batch.
+    """One user's connections to each provider, kept from batch to batch: `sides`.
 
     `on_counts`: takes what was counted over a provider since it was called last, a few times a second and at the end of each
-    batch.
+    batch. `manner`: how it sends.
     """
 
-    def __init__(self, campaign: LoadCampaign, on_counts: Callable[[Provider, Counted], None]) -> None:
+    def __init__(
+        self,
+        campaign: LoadCampaign,
+        on_counts: Callable[[Provider, Counted], None],
+        manner: Manner = DEFAULT_MANNER,
+    ) -> None:
         self._campaign = campaign
         self._on_counts = on_counts
         settled = None if campaign.open_loop is None else campaign.open_loop.settled
-        self._sides = [Side(campaign.settings, side, campaign.key, self._make_run, settled) for side in campaign.sides]
+        self.sides = [
+            Side(campaign.settings, side, campaign.key, self._make_run, settled, manner) for side in campaign.sides
+        ]
         self._sending = False
-        self.pending_max = PENDING_MAX * len(self._sides)
+        self.pending_max = PENDING_MAX * len(self.sides)
 
     def _make_run(
         self, delivery: Delivery, source: PopulationSource, pool: PoolOptions, draw: Callable[[], float]
@@ -191,25 +211,31 @@ class BatchSender:
 
     def open(self) -> None:
         """Ready the connections."""
-        for side in self._sides:
+        for side in self.sides:
+            side.run.open()
+
+    def reopen(self) -> None:
+        """New connections, between one batch and the next."""
+        for side in self.sides:
+            side.run.close()
             side.run.open()
 
     def send(self, indices: range) -> BatchResult:
         """Send one batch, over all providers at once, and wait until each of its notifications has a final result."""
         started_at_s = self._campaign.now()
-        lost_before = [side.source.unsent for side in self._sides]
-        for side in self._sides:
+        lost_before = [side.source.unsent for side in self.sides]
+        for side in self.sides:
             side.source.take_on(indices.start, indices.stop)
         self._sending = True
         try:
-            _all_at_once([side.run.send for side in self._sides])
+            _all_at_once([side.run.send for side in self.sides])
         finally:
             self._report()
         self._sending = False
-        stopped = next((side.delivery.stopped for side in self._sides if side.delivery.stopped is not None), None)
+        stopped = next((side.delivery.stopped for side in self.sides if side.delivery.stopped is not None), None)
         missing = sum(
             side.source.unclaimed + side.source.unsent - before
-            for side, before in zip(self._sides, lost_before, strict=True)
+            for side, before in zip(self.sides, lost_before, strict=True)
         )
         return BatchResult(self._campaign.now() - started_at_s, stopped or _incomplete(missing), stopped)
 
@@ -223,7 +249,7 @@ class BatchSender:
         open_loop.join(self)
         self._sending = True
         try:
-            _all_at_once([partial(self._attend_over, side) for side in self._sides])
+            _all_at_once([partial(self._attend_over, side) for side in self.sides])
         finally:
             self._report()
             open_loop.leave(self)
@@ -237,39 +263,39 @@ class BatchSender:
     @property
     def pending(self) -> int:
         """Devices taken on that have no final result yet."""
-        return sum(side.arrivals.pending for side in self._sides if side.arrivals is not None)
+        return sum(side.arrivals.pending for side in self.sides if side.arrivals is not None)
 
     def take(self, batch: OpenBatch) -> None:
         """A batch is due: send it now."""
-        for side in self._sides:
+        for side in self.sides:
             assert side.arrivals is not None
             side.arrivals.arrive(batch)
             side.run.wake()
 
     def no_more(self) -> None:
         """No batch will come any more."""
-        for side in self._sides:
+        for side in self.sides:
             assert side.arrivals is not None
             side.arrivals.end()
             side.run.wake()
 
     def interrupt(self) -> None:
         """Stop claiming; what is in flight is waited for."""
-        for side in self._sides:
+        for side in self.sides:
             side.run.interrupt()
 
     def close(self) -> None:
         """End; a batch that is interrupted gets a moment for the answers that are under way."""
         if self._sending:
             self.interrupt()
-            for side in self._sides:
+            for side in self.sides:
                 side.run.wait(DRAIN_S)
             self._report()
-        for side in self._sides:
+        for side in self.sides:
             side.run.close()
 
     def _report(self) -> None:
-        for side in self._sides:
+        for side in self.sides:
             counted = side.take_counts()
             if counted is not None:
                 self._on_counts(side.provider, counted)

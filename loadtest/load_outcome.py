@@ -1,5 +1,7 @@
 """How a load test ended, in the words of the process that made the load."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from loadtest.recording import Recording
@@ -10,7 +12,8 @@ from simulator.devices.draws import FateShares
 class LoadOutcome(msgspec.Struct, kw_only=True):
     """`finished`: every device has a final result. `stopped`: why the test ended early, or None.
 
-    `locust_requests`, `locust_failures`: the total in Locust's own statistics.
+    `locust_requests`, `locust_failures`: the total in Locust's own statistics. `explained`: reasons of rejections that belong
+    to the workload.
     """
 
     devices: int
@@ -20,9 +23,10 @@ class LoadOutcome(msgspec.Struct, kw_only=True):
     locust_failures: int
     tally: Tally
     recording: Recording = msgspec.field(default_factory=Recording)
+    explained: list[str] = []
 
 
-def unexpected_rejections(tally: Tally, fates: FateShares) -> dict[str, int]:
-    """Rejections, by reason, that no fate of the population explains."""
-    explained = {answer for fate, share in fates if share for answer in (fate.reason, fate.error_code)}
+def unexpected_rejections(tally: Tally, fates: FateShares, also: Collection[str] = ()) -> dict[str, int]:
+    """Rejections, by reason, that no fate of the population explains, and that are not `also` to be expected."""
+    explained = {answer for fate, share in fates if share for answer in (fate.reason, fate.error_code)}.union(also)
     return {reason: count for reason, count in tally.rejected.items() if reason not in explained}

@@ -7,22 +7,25 @@ from functools import partial
 from typing import NamedTuple
 
 from loadtest.arrival_source import ArrivalSource, Settled
-from loadtest.load_settings import ApnsSettings, FcmSettings, LoadSettings, connections_to
+from loadtest.load_settings import FcmSettings, LoadSettings, connections_to
 from loadtest.source import PopulationSource
 from loadtest.tally import final_latency_ms
+from loadtest.workloads.manner import DEFAULT_MANNER, Manner
 from sender.apns.messages import ApnsOptions
 from sender.apns.provider import ApnsProvider
 from sender.credential import Credential
 from sender.delivery import Counts, Delivery
 from sender.fcm.access_token import AccessTokenSource
+from sender.fcm.message_template import MessageTemplate
 from sender.fcm.message_template import compile as compile_message
 from sender.fcm.messages import FcmOptions
 from sender.fcm.provider import FcmProvider
 from sender.gevent_shell import GeventRun
+from sender.lane import LaneOptions
 from sender.pool import PoolOptions
 from sender.provider import Provider as SenderProvider
 from sender.store.records import Due
-from sender.template import Refusal
+from sender.template import Refusal, Template
 from simulator.devices.fates import Provider
 
 STALL_TIMEOUT_S = 30.0
@@ -38,12 +41,13 @@ _OWN_MESSAGE = compile_message(
 class SideSettings(NamedTuple):
     """What all users share of one provider. `credential`: one for all connections of this process.
 
-    `personalised`: payloads are made of the attributes of devices.
+    `personalised`: payloads are made of the attributes of devices. `fresh_credential`: makes further ones.
     """
 
     provider: Provider
     credential: Credential
     personalised: bool
+    fresh_credential: Callable[[], Credential]
 
 
 class Counted(NamedTuple):
@@ -62,15 +66,19 @@ def sides_of(settings: LoadSettings) -> list[SideSettings]:
     sides = []
     if settings.apns is not None:
         personalised = settings.apns.template is not None
-        sides.append(SideSettings(Provider.APNS, settings.apns.provider_token(), personalised))
+        fresh: Callable[[], Credential] = settings.apns.provider_token
+        sides.append(SideSettings(Provider.APNS, fresh(), personalised, fresh))
     if settings.fcm is not None:
-        credential = AccessTokenSource(settings.fcm.account)
-        sides.append(SideSettings(Provider.FCM, credential, settings.fcm.template is not None))
+        fresh = partial(AccessTokenSource, settings.fcm.account)
+        sides.append(SideSettings(Provider.FCM, fresh(), settings.fcm.template is not None, fresh))
     return sides
 
 
 class Side:
-    """One user's connections to one provider, kept from batch to batch. `run`, `source`: see `GeventRun`."""
+    """One user's connections to one provider, kept from batch to batch. `run`, `source`: see `GeventRun`.
+
+    `manner`: how it sends.
+    """
 
     def __init__(
         self,
@@ -79,24 +87,28 @@ class Side:
         campaign_key: int,
         make_run: Callable[[Delivery, PopulationSource, PoolOptions, Callable[[], float]], GeventRun],
         on_settled: Callable[[Provider, Settled], int] | None = None,
+        manner: Manner = DEFAULT_MANNER,
     ) -> None:
         draw = random.Random(campaign_key).random
         self.provider = side.provider
-        self.delivery = Delivery(_provider(settings, side.provider, campaign_key), side.credential, draw=draw)
-        attributes = _attributes_of_people(settings.population.seed) if side.personalised else _index_as_attributes
+        credential = side.credential if manner.credential is None else manner.credential(side.fresh_credential)
+        self.delivery = manner.delivery(_provider(settings, side.provider, campaign_key, manner), credential, draw)
+        population = manner.population or settings.population
+        attributes = manner.attributes.get(side.provider) or (
+            _attributes_of_people(settings.population.seed) if side.personalised else _index_as_attributes
+        )
         self.arrivals: ArrivalSource | None = None
         if on_settled is not None:
             self.arrivals = ArrivalSource(
-                settings.population,
+                population,
                 provider=side.provider,
                 attributes=attributes,
                 on_settled=partial(on_settled, side.provider),
             )
-        self.source = self.arrivals or PopulationSource(
-            settings.population, stop=0, provider=side.provider, attributes=attributes
-        )
-        connections = connections_to(side.provider, settings.connections_per_user)
-        pool = PoolOptions(connections=connections, stall_timeout_s=STALL_TIMEOUT_S)
+        self.source = self.arrivals or manner.source(population, stop=0, provider=side.provider, attributes=attributes)
+        connections = manner.connections or connections_to(side.provider, settings.connections_per_user)
+        lane = LaneOptions() if manner.streams_max is None else LaneOptions(streams_max=manner.streams_max)
+        pool = PoolOptions(connections=connections, stall_timeout_s=STALL_TIMEOUT_S, lane=lane)
         self.run = make_run(self.delivery, self.source, pool, draw)
 
     def take_counts(self) -> Counted | None:
@@ -111,21 +123,23 @@ class Side:
         return Counted(counts, given_up, latency_ms)
 
 
-def _provider(settings: LoadSettings, provider: Provider, campaign_key: int) -> SenderProvider:
+def _provider(settings: LoadSettings, provider: Provider, campaign_key: int, manner: Manner) -> SenderProvider:
     if provider is Provider.APNS:
         assert settings.apns is not None
-        return _apns(settings, settings.apns, campaign_key)
+        return _apns(settings, manner.payload or settings.apns.template, campaign_key)
     assert settings.fcm is not None
-    return _fcm(settings, settings.fcm, campaign_key)
+    return _fcm(settings, settings.fcm, manner.message or settings.fcm.template, campaign_key)
 
 
-def _apns(settings: LoadSettings, apns: ApnsSettings, campaign_key: int) -> SenderProvider:
-    payload_of = _own_payload if apns.template is None else apns.template.payload_of
+def _apns(settings: LoadSettings, template: Template | None, campaign_key: int) -> SenderProvider:
+    payload_of = _own_payload if template is None else template.payload_of
     return ApnsProvider(ApnsOptions(settings.population.topic, settings.endpoint.authority), campaign_key, payload_of)
 
 
-def _fcm(settings: LoadSettings, fcm: FcmSettings, campaign_key: int) -> SenderProvider:
-    template = fcm.template or _OWN_MESSAGE
+def _fcm(
+    settings: LoadSettings, fcm: FcmSettings, template: MessageTemplate | None, campaign_key: int
+) -> SenderProvider:
+    template = template or _OWN_MESSAGE
     options = FcmOptions(fcm.account.project_id, settings.endpoint.authority)
     return FcmProvider(options, template.bodies(campaign_key), personalised=bool(template.names))
 

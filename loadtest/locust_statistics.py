@@ -31,6 +31,19 @@ def record_notifications(
     _record_errors(stats, method, NOTIFICATION, failures, now_s)
 
 
+def record_part(
+    stats: RequestStats,
+    method: str,
+    part: str,
+    requests: int,
+    failures: int,
+    latency_ms: Mapping[int, int],
+    now_s: float,
+) -> None:
+    """Count what one part of the campaign has sent in a row of its own, beside the notifications that it is among."""
+    stats.entries[(part, method)].extend(_entry(stats, method, part, requests, failures, latency_ms, now_s))
+
+
 def record_batch(stats: RequestStats, method: str, latency_ms: int, failure: str | None, now_s: float) -> None:
     """Count one batch, sent from its first to its last notification in `latency_ms`; `failure`: why it is incomplete.
 

@@ -2,15 +2,23 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from sender.store.records import Due, Exchange, Outcome, State
 from simulator.devices.draws import Devices, Minted
 from simulator.devices.fates import Provider
-from simulator.devices.mixed_population import MixedPopulation
 
 # So many notifications wait for their time at most; then no further token is minted until some of them are sent again.
 WAITING_MAX = 65_536
+
+
+@runtime_checkable
+class MixedDevices(Devices, Protocol):
+    """A population of both providers."""
+
+    def mint_of(self, provider: Provider, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Minted]]:
+        """The devices of one provider in a range, each with its index."""
 
 
 def no_attributes(index: int, person: int) -> bytes:
@@ -41,7 +49,8 @@ class PopulationSource:
         self.given_up: Counter[str] = Counter()
         self.unsent = 0
         self._population = population
-        self._provider = provider if isinstance(population, MixedPopulation) else None
+        self._mixed = population if provider is not None and isinstance(population, MixedDevices) else None
+        self._provider = None if self._mixed is None else provider
         self._attributes = attributes
         self._waiting_max = waiting_max
         self._waiting: list[tuple[int, int, int]] = []  # a heap: due at (ms), index, attempts
@@ -79,12 +88,12 @@ class PopulationSource:
         return Exchange(due, waiting[0][0] if waiting else None, self._next == self._stop and not waiting)
 
     def _mint(self, start: int, stop: int) -> list[Due]:
-        attributes, new, population = self._attributes, tuple.__new__, self._population
+        attributes, new = self._attributes, tuple.__new__
         minted: Iterable[tuple[int, Minted]]
-        if self._provider is not None and isinstance(population, MixedPopulation):
-            minted = population.mint_of(self._provider, start, stop)
+        if self._mixed is not None and self._provider is not None:
+            minted = self._mixed.mint_of(self._provider, start, stop)
         else:
-            minted = enumerate(population.mint_range(start, stop), start)
+            minted = enumerate(self._population.mint_range(start, stop), start)
         return [
             new(Due, (index, token, registered_at_ms, 0, attributes(index, person)))
             for index, (token, registered_at_ms, _, person) in minted

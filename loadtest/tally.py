@@ -10,6 +10,8 @@ from sender.delivery import Counts
 # Reasons come from the network: beyond so many different ones they are counted together.
 REASONS_MAX = 256
 OTHER_REASONS = "(other)"
+PARTS_MAX = 64
+OTHER_PARTS = "(other)"
 
 Key = TypeVar("Key", str, int)
 
@@ -20,7 +22,9 @@ class Tally(msgspec.Struct):
     `latency_ms`: whole milliseconds to the answer that settled the notification -> notifications; from its scheduled instant
     when it has one, else from sending.
     `started_at_s`, `ended_at_s`: of the first batch taken and the last result, since the epoch; 0 while there is none.
-    `cpu_s`: of the process, between the two.
+    `cpu_s`: of the process, between the two. `parts`: the same by what sent them, see `loadtest.workloads`.
+    `further_accepted`, `further_rejected`: those of them that went to a device which had its notification already.
+    `outside_ledger`: rejected before there was a notification that the provider could know of.
     """
 
     sent: int = 0
@@ -36,11 +40,25 @@ class Tally(msgspec.Struct):
     started_at_s: float = 0.0
     ended_at_s: float = 0.0
     cpu_s: float = 0.0
+    parts: dict[str, "Tally"] = {}
+    further_accepted: int = 0
+    further_rejected: int = 0
+    outside_ledger: int = 0
 
     @property
     def settled(self) -> int:
         """Notifications with a final result."""
         return self.accepted + sum(self.rejected.values())
+
+    @property
+    def devices(self) -> int:
+        """Devices whose notification has a final result, however many each got."""
+        return self.settled - self.further_accepted - self.further_rejected
+
+    def part(self, name: str) -> "Tally":
+        """The part of this name; beyond `PARTS_MAX` they are counted together."""
+        known = name if name in self.parts or len(self.parts) < PARTS_MAX else OTHER_PARTS
+        return self.parts.setdefault(known, Tally())
 
     def count(self, counts: Counts, given_up: Mapping[str, int], latency_ms: Mapping[int, int]) -> None:
         """Add what a sender has counted. `given_up`: by reason, only those that were on their way."""
@@ -67,6 +85,11 @@ class Tally(msgspec.Struct):
         add_counts(self.rejected, other.rejected, OTHER_REASONS)
         add_counts(self.given_up, other.given_up, OTHER_REASONS)
         add_counts(self.latency_ms, other.latency_ms)
+        self.further_accepted += other.further_accepted
+        self.further_rejected += other.further_rejected
+        self.outside_ledger += other.outside_ledger
+        for name, part in other.parts.items():
+            self.part(name).add(part)
         self.started_at_s = min(filter(None, (self.started_at_s, other.started_at_s)), default=0.0)
         self.ended_at_s = max(self.ended_at_s, other.ended_at_s)
 

@@ -46,9 +46,12 @@ from loadtest.load_settings import (
 )
 from loadtest.load_side import Counted
 from loadtest.locust_events import listen
-from loadtest.locust_statistics import record_batch, record_notifications
+from loadtest.locust_statistics import record_batch, record_notifications, record_part
 from loadtest.profile_text import MAX
 from loadtest.worker_shares import Master, Worker
+from loadtest.workloads.manner import DEFAULT_MANNER, PUSH, Manner
+from loadtest.workloads.options import WorkloadOptions
+from loadtest.workloads.options import add_options as add_workload_options
 from sender.errors import SenderConfigurationError
 from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
@@ -190,6 +193,7 @@ class Load:
         self._master: Master | None = None
         self._worker: Worker | None = None
         self._refused: str | None = None
+        self._explained: set[str] = set()
         self._ended = False
 
     def on_init(self, environment: Environment, **_: object) -> None:
@@ -199,6 +203,7 @@ class Load:
         if isinstance(runner, WorkerRunner):
             self._worker = Worker(runner, self.record_batch)  # its options come from the master
             return
+        choose_users(environment)
         if isinstance(runner, MasterRunner):
             self._master = Master(runner, self.end)
         if environment.parsed_options is not None and environment.parsed_options.headless:
@@ -211,8 +216,14 @@ class Load:
     def _read_settings(self) -> LoadSettings:
         environment = self._environment
         # The arguments are those of `add_options`, which no static type tells.
-        options = cast(Options, environment.parsed_options)
-        return settings_of(options, environment.host, os.environ)
+        settings = settings_of(cast(Options, environment.parsed_options), environment.host, os.environ)
+        self._explained = set()
+        if self._worker is None:  # which of its users will run, a worker does not know
+            workload_options = cast(WorkloadOptions, environment.parsed_options)
+            for user_class in environment.user_classes:
+                if issubclass(user_class, BatchUser):
+                    self._explained |= user_class.checked(workload_options, settings).explains
+        return settings
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """A campaign begins: the whole of it here, or shares of it with the workers."""
@@ -277,11 +288,11 @@ class Load:
             return
         outcome = self._outcome(settings)
         tally = outcome.tally
-        unexpected = unexpected_rejections(tally, settings.population.fates)
+        unexpected = unexpected_rejections(tally, settings.population.fates, outcome.explained)
         if outcome.stopped is not None:
             logger.error(f"Stopped early: {outcome.stopped}")
         if not outcome.finished:
-            logger.error(f"{settings.devices - tally.settled:,} of {settings.devices:,} devices have no final answer")
+            logger.error(f"{settings.devices - tally.devices:,} of {settings.devices:,} devices have no final answer")
         for reason, count in unexpected.items():
             logger.error(f"{count:,} rejections with {reason}, which no fate of the population explains")
         if environment.process_exit_code is None:
@@ -300,49 +311,95 @@ class Load:
         total = self._environment.stats.total
         return LoadOutcome(
             devices=settings.devices,
-            finished=tally.settled == settings.devices,
+            finished=tally.devices == settings.devices,
             stopped=stopped,
             locust_requests=total.num_requests,
             locust_failures=total.num_failures,
             tally=tally,
             recording=recording,
+            explained=sorted(self._explained),
         )
+
+
+def choose_users(environment: Environment) -> None:
+    """Leave the users that were chosen: by class, by tag, else those that run without a choice. Exits when none is left."""
+    options = environment.parsed_options
+    if options is None or options.user_classes:
+        return
+    tags, without = set(options.tags or ()), set(options.exclude_tags or ())
+    chosen = []
+    for user_class in environment.user_classes:
+        marks = [set(getattr(each, "locust_tag_set", ())) for each in user_class.tasks]
+        if any((not tags or tags & each) and not without & each for each in marks) and (
+            tags or not getattr(user_class, "by_choice", False)
+        ):
+            chosen.append(user_class)
+    if not chosen:
+        sys.stderr.write(f"--tags, --exclude-tags: no user has what they leave: {', '.join(sorted(tags | without))}\n")
+        sys.exit(EXIT_BAD_OPTIONS)
+    environment.user_classes[:] = chosen
 
 
 LOAD = Load()
 listen(events.init_command_line_parser, add_options)
+listen(events.init_command_line_parser, add_workload_options)
 listen(events.init, LOAD.on_init)
 listen(events.test_start, LOAD.on_test_start)
 listen(events.quitting, LOAD.on_quitting)
 
 
-class PushUser(User):
+class BatchUser(User):
     """Sends batch after batch over connections of its own, until all devices were sent to.
 
     A user sends over every provider that takes part, each over connections of its own: so a worker needs no particular mix of
-    users to send its share of the devices.
+    users to send its share of the devices. Workloads derive from it, each with a task of its own, since tags stand at tasks.
+
+    `part`: what its notifications are counted under beside the whole. `by_choice`: it runs only when it is named, or its tag.
+    `needs_batches`: batch after batch, so that it cannot be scheduled.
     """
 
+    abstract = True
     wait_time = constant(0)
+    part = PUSH
+    by_choice = True
+    needs_batches = False
+
+    @classmethod
+    def manner_of(cls, options: WorkloadOptions, settings: LoadSettings) -> Manner:
+        """How it sends. Raises LoadSettingsError for options that cannot be used."""
+        return DEFAULT_MANNER
+
+    @classmethod
+    def checked(cls, options: WorkloadOptions, settings: LoadSettings) -> Manner:
+        """The same, also when it cannot be scheduled. Raises LoadSettingsError."""
+        if cls.needs_batches and settings.profile is not None:
+            raise LoadSettingsError(
+                "--load-profile", f"{cls.__name__} sends batch after batch, as these options are: give max"
+            )
+        return cls.manner_of(options, settings)
 
     def on_start(self) -> None:
         """Take part in the campaign, if there is one for this process."""
-        self._campaign = LOAD.campaign
-        self._sender: BatchSender | None = None
-        if self._campaign is not None:
-            self._sender = BatchSender(self._campaign, self._count)
-            self._sender.open()
+        self.campaign = LOAD.campaign
+        self.sender: BatchSender | None = None
+        if self.campaign is not None:
+            options = cast(WorkloadOptions, self.environment.parsed_options)
+            self.begin(self.campaign, self.checked(options, self.campaign.settings))
+
+    def begin(self, campaign: LoadCampaign, manner: Manner) -> None:
+        """Ready the connections."""
+        campaign.begin_part(self.part)
+        self.sender = BatchSender(campaign, self.count, manner)
+        self.sender.open()
 
     def on_stop(self) -> None:
         """Leave; answers that are under way are still counted."""
-        if self._sender is not None:
-            self._sender.close()
+        if self.sender is not None:
+            self.sender.close()
 
-    @tag("batch")
-    @task
-    def send_batch(self) -> None:
+    def send_next_batch(self) -> None:
         """One batch, until each of its notifications has a final result; in an open loop all that are scheduled."""
-        campaign, sender = self._campaign, self._sender
+        campaign, sender = self.campaign, self.sender
         if campaign is not None and sender is not None and campaign.open_loop is not None:
             self._attend(campaign, sender)
         indices = range(0) if campaign is None else campaign.begin_batch()
@@ -350,13 +407,17 @@ class PushUser(User):
             raise StopUser
         stopped: str | None = None
         try:
-            result = sender.send(indices)
+            result = self.send(sender, indices)
             stopped = result.stopped
             LOAD.record_batch(result)
         finally:
             campaign.end_batch(stopped)
             if campaign.finished:
                 LOAD.end()
+
+    def send(self, sender: BatchSender, indices: range) -> BatchResult:
+        """Send one batch and wait for its end."""
+        return sender.send(indices)
 
     def _attend(self, campaign: LoadCampaign, sender: BatchSender) -> NoReturn:
         try:
@@ -366,13 +427,26 @@ class PushUser(User):
                 LOAD.end()
         raise StopUser
 
-    def _count(self, provider: Provider, counted: Counted) -> None:
-        campaign = self._campaign
+    def count(self, provider: Provider, counted: Counted) -> None:
+        """Count what a sender has counted, in the campaign and in Locust's statistics."""
+        campaign = self.campaign
         assert campaign is not None
-        campaign.count(provider, counted)
+        campaign.count(provider, counted, self.part)
         failures = counted.counts.rejected + counted.given_up
         settled = counted.counts.accepted + failures.total()
         if settled or counted.latency_ms:
-            record_notifications(
-                self.environment.stats, provider.name, settled, failures, counted.latency_ms, campaign.now()
-            )
+            stats, now_s = self.environment.stats, campaign.now()
+            record_notifications(stats, provider.name, settled, failures, counted.latency_ms, now_s)
+            if self.part != PUSH:
+                record_part(stats, provider.name, self.part, settled, failures.total(), counted.latency_ms, now_s)
+
+
+class PushUser(BatchUser):
+    """The ordinary one: runs when no other is chosen."""
+
+    by_choice = False
+
+    @tag("batch", PUSH)
+    @task
+    def send_batch(self) -> None:
+        self.send_next_batch()

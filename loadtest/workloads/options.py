@@ -1,0 +1,67 @@
+"""The arguments of the workloads, among Locust's own and in its web form; each workload reads those that are its own."""
+
+import math
+from typing import Protocol
+
+from locust.argument_parser import LocustArgumentParser
+
+from loadtest.errors import LoadSettingsError
+from loadtest.workloads.bad_delivery import HABITS_DEFAULT, Habit
+
+
+class WorkloadOptions(Protocol):
+    """The arguments as Locust parsed them; from its web form numbers may come as text."""
+
+    payload_bytes: str
+    dead_from: float
+    dead_to: float
+    rotate_token: str
+    bad_habits: str
+
+
+def add_options(parser: LocustArgumentParser, **_: object) -> None:
+    """Add them. Each can be set in the environment as well, see the help."""
+    add = parser.add_argument_group("workloads (pushrig)", "Each is of the user class that it names.").add_argument
+    add(
+        "--payload-bytes",
+        default="200..max",
+        metavar="SIZES",
+        help="PayloadSizesUser: a size, a range, or several with their shares, such as 300=0.8,1000..max=0.2.",
+    )
+    add(
+        "--dead-from",
+        default=0.0,
+        type=float,
+        metavar="SHARE",
+        help="UninstallWaveUser: share (0 to 1) of unregistered devices at the start, beside those of --fate.",
+    )
+    add("--dead-to", default=0.3, type=float, metavar="SHARE", help="UninstallWaveUser: and at the end.")
+    add(
+        "--rotate-token",
+        default="connection",
+        metavar="connection|batch|SECONDS",
+        help="TokenRotationUser: a provider token (FCM: access token) of its own for each connection, a new one for each "
+        "batch, or one after so many seconds.",
+    )
+    add(
+        "--bad-habits",
+        default=HABITS_DEFAULT,
+        metavar="HABIT,...",
+        help=f"BadSenderUser: some of {', '.join(Habit)}.",
+    )
+
+
+def share_of(option: str, value: object) -> float:
+    """A share from 0 to 1. Raises LoadSettingsError."""
+    share = number_of(value)
+    if not 0 <= share <= 1:
+        raise LoadSettingsError(option, f"must be a share from 0 to 1, not {value!r}")
+    return share
+
+
+def number_of(value: object) -> float:
+    """A number; not a number for anything else."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan

@@ -1,0 +1,143 @@
+"""Workloads through the stock `locust` command: chosen by its own means, counted in its tables, true by the ledger."""
+
+import csv
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from loadtest.control_client import ControlClient, PopulationLedger
+from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
+from loadtest.tally import Tally
+from tests.loadtest.test_load_locust import ledger, locust
+
+DEVICES = 2_000
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[RigProcess]:
+    with RigProcess(WITHOUT_LIMITS) as started:
+        yield started
+
+
+class Played(NamedTuple):
+    """One run: what Locust said, counted and showed (rows by method and name), and what the ledger knows."""
+
+    done: subprocess.CompletedProcess[str]
+    tally: Tally
+    rows: dict[tuple[str, str], tuple[int, int]]
+    ledger: PopulationLedger
+
+
+_seeds = iter(range(3_000, 4_000))
+
+
+def play(rig: RigProcess, folder: Path, *arguments: str, devices: int = DEVICES, users: int = 2) -> Played:
+    control, seed = ControlClient(rig.running.control_url), next(_seeds)
+    control.declare(seed, devices)
+    result = folder / "result.json"
+    done = locust(
+        rig, "--users", str(users), "--spawn-rate", str(users), "--devices", str(devices), "--seed", str(seed),
+        "--batch-size", "200", "--csv", str(folder / "run"), "--result-file", str(result), *arguments,
+    )  # fmt: skip
+    with (folder / "run_stats.csv").open(newline="") as lines:
+        rows = {
+            (row["Type"], row["Name"]): (int(row["Request Count"]), int(row["Failure Count"]))
+            for row in csv.DictReader(lines)
+        }
+    tally = msgspec.convert(json.loads(result.read_bytes())["tally"], Tally, strict=False)
+    return Played(done, tally, rows, ledger(control, seed))
+
+
+def each_once(found: PopulationLedger, devices: int = DEVICES) -> bool:
+    return (found.accepted_once + found.rejected, found.accepted_more, found.never) == (devices, 0, 0)
+
+
+def test_without_a_choice_only_the_ordinary_user_runs(rig: RigProcess, tmp_path: Path) -> None:
+    played = play(rig, tmp_path, "--exclude-tags", "bad-sender")
+    assert played.done.returncode == 0, played.done.stderr
+    assert set(played.rows) == {("APNS", "notification"), ("APNS", "batch"), ("", "Aggregated")}
+    assert '{"PushUser": 2}' in played.done.stderr
+
+
+def test_payloads_of_the_largest_size_are_taken(rig: RigProcess, tmp_path: Path) -> None:
+    control = ControlClient(rig.running.control_url)
+    before = control.stats().counters.bytes_in
+    arguments = ("PayloadSizesUser", "--payload-bytes", "max", "--provider", "both", "--ios", "0.2")
+    played = play(rig, tmp_path, *arguments)
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger) and played.ledger.rejected == 0
+    assert control.stats().counters.bytes_in - before > DEVICES * 4_096
+    assert sum(count for (_, name), (count, _) in played.rows.items() if name == "payload-sizes") == DEVICES
+    assert played.rows["", "Aggregated"][0] == DEVICES
+
+
+def test_a_wave_is_chosen_by_its_tag_and_its_rejections_are_explained(rig: RigProcess, tmp_path: Path) -> None:
+    played = play(rig, tmp_path, "--tags", "uninstall-wave", "--provider", "both", "--dead-to", "0.5")
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger)
+    assert played.ledger.rejected == sum(played.tally.rejected.values()) == pytest.approx(DEVICES / 4, abs=120)
+
+
+def test_a_wave_can_be_scheduled(rig: RigProcess, tmp_path: Path) -> None:
+    played = play(rig, tmp_path, "UninstallWaveUser", "--load-profile", "steady:rate=4k", "--dead-to", "1")
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger)
+    assert played.ledger.rejected == pytest.approx(DEVICES / 2, abs=120)
+
+
+def test_good_and_bad_senders_share_the_devices_and_have_figures_of_their_own(rig: RigProcess, tmp_path: Path) -> None:
+    played = play(rig, tmp_path, "PushUser", "BadSenderUser", "--fate", "unregistered=0.1")
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger)
+    good, bad = played.tally.parts["push"], played.tally.parts["bad-sender"]
+    assert good.settled + bad.settled == DEVICES
+    assert (good.retried, bad.retried) == (0, bad.rejected["Unregistered"])
+    # The dead ones of the bad sender were asked for twice.
+    assert played.ledger.answers_by_reason["Unregistered"] == played.ledger.rejected + bad.retried
+    assert played.rows["APNS", "bad-sender"] == (bad.settled, bad.rejected["Unregistered"])
+    assert played.rows["APNS", "notification"] == (DEVICES, played.ledger.rejected)
+    assert played.rows["", "Aggregated"] == (DEVICES, played.ledger.rejected)
+
+
+def test_a_bad_sender_connects_anew_for_each_batch(rig: RigProcess, tmp_path: Path) -> None:
+    control = ControlClient(rig.running.control_url)
+    before = control.stats().counters.connections_total
+    play(rig, tmp_path, "BadSenderUser", users=1)
+    assert control.stats().counters.connections_total - before == DEVICES / 200
+
+
+def test_a_provider_token_for_each_connection_is_no_offence(rig: RigProcess, tmp_path: Path) -> None:
+    played = play(rig, tmp_path, "TokenRotationUser", "--provider", "both")
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger) and played.ledger.rejected == 0
+
+
+def test_provider_tokens_that_change_too_often_are_answered_429(rig: RigProcess, tmp_path: Path) -> None:
+    arguments = ("TokenRotationUser", "--rotate-token", "batch", "--batch-size", "50")
+    played = play(rig, tmp_path, *arguments, devices=100, users=1)
+    assert played.done.returncode == 1
+    assert played.ledger.answers_by_reason.keys() == {"TooManyProviderTokenUpdates"}
+    assert played.tally.given_up == {"429 TooManyProviderTokenUpdates": played.ledger.rejected}
+    assert "have no final answer" in played.done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--tags", "nobody"), "--tags, --exclude-tags: no user has what they leave: nobody"),
+        (("UninstallWaveUser", "--dead-to", "1.1"), "--dead-to: must be a share from 0 to 1, not 1.1"),
+        (
+            ("BadSenderUser", "--load-profile", "steady:rate=100"),
+            "--bad-habits: reconnect: needs batch after batch: give it without --load-profile",
+        ),
+    ],
+)
+def test_bad_options_end_before_anything_is_sent(rig: RigProcess, arguments: tuple[str, ...], says: str) -> None:
+    done = locust(rig, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
