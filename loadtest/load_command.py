@@ -35,9 +35,9 @@ from loadtest.load_options import (
 )
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
 from loadtest.load_population import PROVIDERS, LoadPopulation
-from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to
+from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to, default_profile
 from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
-from loadtest.profile_text import MAX, asks_for_ceiling
+from loadtest.profile_text import HALF_CEILING, MAX, asks_for_ceiling
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
 from simulator.devices.draws import COUNT_MAX
@@ -63,13 +63,15 @@ def load(
         ),
     ] = None,
     profile: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME:KEY=VALUE,...",
             help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts "
-            "joined by + and then. max: nothing is scheduled, each user sends as fast as it is answered.",
+            "joined by + and then. max: nothing is scheduled, each user sends as fast as it is answered. Default: half of the "
+            "ceiling, steady:rate=50%; max where that is not known.",
+            show_default=False,
         ),
-    ] = MAX,
+    ] = None,
     arrivals: Annotated[
         Arrivals, typer.Option(help="Batches of a profile come in time, or by chance (drawn from --seed).")
     ] = Arrivals.CONSTANT,
@@ -114,8 +116,8 @@ def load(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            help="Notifications that a user takes on at once; 1000, or with a profile what makes 100 batches a second at its "
-            "peak.",
+            help="Notifications that a user takes on at once; what makes 100 batches a second at the peak of the profile, 1000 "
+            "without one.",
             show_default=False,
         ),
     ] = None,
@@ -231,8 +233,9 @@ def load(
     Locust's tables, CSV and HTML count every notification; rejections are failures there, by reason. Here they are
     results: the exit code tells whether all devices are accounted for, in Locust as in the simulator's ledger.
 
-    With a profile the loop is open: batches come when they are scheduled, whatever became of those before, and latency counts
-    from there. A run whose load generator fell behind its schedule is marked, and says so.
+    The loop is open: batches come when they are scheduled, whatever became of those before, and latency counts from there.
+    Without a profile, half of the simulator's ceiling is scheduled. A run whose load generator fell behind its schedule is
+    marked, and says so.
 
     With --sender, programs of yours send instead, as under `pushrig run`, and are measured by what the simulator sees: rate,
     times between requests, connections, what became of each device. No shell reads the command.
@@ -246,7 +249,9 @@ def load(
 
       pushrig load --devices 1000000
 
-      pushrig load --profile steady:rate=50% --devices 1000000 --out results
+      pushrig load --profile steady:rate=80% --devices 1000000 --out results
+
+      pushrig load --profile max --devices 1000000
 
       pushrig load --profile steady:rate=5k --fail-if "p99_ms > 250 or lost > 0"
 
@@ -277,9 +282,10 @@ def load(
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
     if devices is not None:
         in_range("--devices", devices, 1, COUNT_MAX)
-    measured_later = endpoint is None and known_ceiling is None and asks_for_ceiling(profile) and not plot
+    text = profile or (MAX if rate or sender else "")
+    measured_later = endpoint is None and known_ceiling is None and asks_for_ceiling(text or HALF_CEILING) and not plot
     # A ceiling that is not measured yet changes rates, and not whether the text can be read.
-    scheduled, count = schedule_of(profile, rate, 1e6 if measured_later else known_ceiling, devices)
+    scheduled, count = schedule_of(text, rate, 1e6 if measured_later else known_ceiling or None, devices)
     if plot:
         draw(scheduled, count)
         return
@@ -323,7 +329,10 @@ def load(
 
     def run(target: Target) -> Measured:
         found = target.ceiling(known_ceiling, shares_of(provider, fcm_share))
-        scheduled, count = schedule_of(profile, rate, found.per_s, devices)
+        chosen = text or default_profile(found.per_s)
+        if not text and chosen == MAX:
+            typer.echo("pushrig load: the simulator's ceiling is not known: no schedule, --profile max", err=True)
+        scheduled, count = schedule_of(chosen, rate, found.per_s, devices)
         size = batch_size or batch_size_of(scheduled, count)
         population = checked_population(replace(wanted, count=start_index + count))
         plan = LoadPlan(
@@ -334,7 +343,7 @@ def load(
             users=users,
             batch_size=size,
             connections=users * sum(connections_to(each, connections_per_user) for each in PROVIDERS[provider.value]),
-            profile=f"steady:rate={rate:g}" if rate else profile,
+            profile=f"steady:rate={rate:g}" if rate else chosen,
             arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
             processes=workers.count,
         )
@@ -343,7 +352,7 @@ def load(
             *("--devices", str(count), "--seed", str(seed), "--start-index", str(start_index), "--topic", topic),
             *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(size)),
             *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
-            *("--load-profile", profile, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
+            *("--load-profile", chosen, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
             *workers.arguments(),
             *(each for text in fate or [] for each in ("--fate", text)),
             *(() if payload is None else ("--payload", str(payload.absolute()))),

@@ -56,7 +56,10 @@ def draw(profile: Profile | None, devices: int) -> None:
     from loadtest.profile_plot import plot
 
     if profile is None:
-        raise typer.BadParameter("max has no rate of its own that could be drawn", param_hint="--plot")
+        raise typer.BadParameter(
+            "max, the default while no --ceiling is given, has no rate of its own that could be drawn",
+            param_hint="--plot",
+        )
     typer.echo(plot(profile, devices))
 
 

@@ -36,8 +36,11 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `rejected`: notifications by reason. `given_up`: not answered for good after all retries. `unfinished`: devices without
     a final result, those given up included. `elapsed_s`, `rate_per_s`: from the start of the schedule, or the first batch, to
-    the last result. `scheduled`: notifications whose instant came. `latency_ms`: from the scheduled instant to the answer, in a
-    closed loop from sending, as `latency_from_sent_ms` always. `ledger`: None where the control plane was not asked.
+    the last result. `scheduled`: notifications whose instant came. `scheduled_per_s`, `reached_per_s`: their rate by the
+    schedule, and as they were handed to connections; `reached_share`: the latter as a share of the former; None in a closed
+    loop. `latency_ms`: from the scheduled instant to the answer, in a closed loop from sending, as `latency_from_sent_ms`
+    always. `ledger`: None where the control plane was not asked.
+
     `cpu_s`: of the load generator while it sent, and of a simulator of our own. `bottleneck`: `simulator`, `load generator`,
     `rate` (the one asked for), or `neither` (windows, network, or other programs on the machine). `ceiling_per_s`: what the
     simulator could have answered, and `ceiling_from` how that is known; None for unknown. `behind`: what to say of a load
@@ -76,6 +79,9 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     behind: str | None
     behind_ms_max: int
     peak_rss_mb: dict[str, float | None]
+    scheduled_per_s: float | None
+    reached_per_s: float | None
+    reached_share: float | None
     limits: str | None
     failures: list[str]
 
@@ -153,9 +159,21 @@ def make_report(
         behind=behind,
         behind_ms_max=recording.late_ms_max,
         peak_rss_mb={"load_generator": load.peak_rss_mb, "simulator": simulator.peak_rss_mb},
+        scheduled_per_s=_rounded(recording.scheduled_per_s, 1),
+        reached_per_s=_rounded(recording.reached_per_s, 1),
+        reached_share=_reached_share(recording),
         failures=_failures(outcome, figures, fates, outside_ledger),
         limits=limits,
     )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _reached_share(recording: Recording) -> float | None:
+    scheduled_per_s, reached_per_s = recording.scheduled_per_s, recording.reached_per_s
+    return None if scheduled_per_s is None or reached_per_s is None else round(reached_per_s / scheduled_per_s, 5)
 
 
 def behind_schedule(recording: Recording) -> str | None:

@@ -37,6 +37,9 @@ def run_record(report: LoadReport, origin: Origin, *, limits: list[Limit], fault
         latency_ms={name: float(value) for name, value in report.latency_ms.items()},
         latency_from_sent_ms={name: float(value) for name, value in report.latency_from_sent_ms.items()},
         bottleneck=report.bottleneck,
+        scheduled_per_s=report.scheduled_per_s,
+        reached_per_s=report.reached_per_s,
+        reached_share=report.reached_share,
         ledger=None
         if ledger is None
         else Ledger(

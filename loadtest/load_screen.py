@@ -59,6 +59,9 @@ def show_report(report: LoadReport) -> None:
         table.add_row(f"CPU, {side.replace('_', ' ')}", "unknown" if seconds is None else f"{seconds:,.2f} s")
     for side, megabytes in report.peak_rss_mb.items():
         table.add_row(f"memory, {side.replace('_', ' ')}", "unknown" if megabytes is None else f"{megabytes:,.0f} MB")
+    if report.scheduled_per_s is not None and report.reached_share is not None:
+        table.add_row("scheduled per second", f"{report.scheduled_per_s:,.0f}")
+        table.add_row("handed out, of that rate", f"{report.reached_share:.2%}")
     table.add_row("schedule", f"{plain(report.profile)}, {report.arrivals}")
     if report.behind is not None:
         table.add_row("BEHIND SCHEDULE, at worst", f"{report.behind_ms_max:,} ms")

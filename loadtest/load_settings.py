@@ -9,7 +9,7 @@ from typing import Protocol
 from loadtest.arrivals import smooth_batch_size
 from loadtest.errors import LoadSettingsError
 from loadtest.load_population import PROVIDERS, LoadPopulation, population_of
-from loadtest.profile_text import MAX, ProfileError, read_profile
+from loadtest.profile_text import HALF_CEILING, MAX, ProfileError, read_profile
 from loadtest.profiles import COUNT_TOLERANCE, Curve, Profile, capacity, instant_of
 from sender.apns.provider_token import ProviderTokenSource
 from sender.errors import SenderConfigurationError
@@ -150,11 +150,11 @@ def settings_of(options: Options, host: str | None, environ: Mapping[str, str]) 
 def profile_of(text: str, rate_per_s: float, ceiling_per_s: float | None, devices: int) -> Profile | None:
     """What is scheduled; None for a closed loop. Raises LoadSettingsError.
 
-    `text`: as in `profile_text`; "" for `max`. `rate_per_s`: unless 0, short for that steady rate. `ceiling_per_s`: what 100 %
-    stands for.
+    `text`: as in `profile_text`; "" for the default. `rate_per_s`: unless 0, short for that steady rate. `ceiling_per_s`: what
+    100 % stands for.
     """
     try:
-        profile = read_profile(text or MAX, ceiling_per_s)
+        profile = read_profile(text or (MAX if rate_per_s else default_profile(ceiling_per_s)), ceiling_per_s)
     except ProfileError as error:
         raise LoadSettingsError("--load-profile", str(error)) from None
     if rate_per_s:
@@ -165,10 +165,15 @@ def profile_of(text: str, rate_per_s: float, ceiling_per_s: float | None, device
         scheduled = int(capacity(profile) + COUNT_TOLERANCE)
         raise LoadSettingsError(
             "--load-profile",
-            f"{text!r} schedules {scheduled:,} notifications in all, and there are {devices:,} devices: "
+            f"{text or HALF_CEILING!r} schedules {scheduled:,} notifications in all, and there are {devices:,} devices: "
             f"give --devices {scheduled}, or a profile that goes on (without for=)",
         )
     return profile
+
+
+def default_profile(ceiling_per_s: float | None) -> str:
+    """The profile where none is given: half of what the simulator can answer; where that is not known, what it does answer."""
+    return MAX if ceiling_per_s is None else HALF_CEILING
 
 
 def batch_size_of(profile: Profile | None, devices: int) -> int:

@@ -14,6 +14,8 @@ from loadtest.profiles import Profile, Sum, Then, Until
 
 MAX = "max"
 """The name of the closed loop: as fast as it is answered."""
+HALF_CEILING = "steady:rate=50%"
+"""What is scheduled where no profile is given, and the simulator's ceiling is known."""
 TEXT_CHARACTERS_MAX = 1_000
 PARTS_MAX = 32
 RATE_MAX = 100_000_000.0

@@ -59,7 +59,8 @@ class Recording(msgspec.Struct):
     """`intervals`: by their number, each `interval_s` long. `latency_ms`: by `Since` and provider, ms -> notifications.
 
     `scheduled`: notifications whose instant came. `late`: those of them in batches that were late, `late_for_room`: because the
-    users had all they may have in flight. `late_ms_max`: how late at worst. Instants count from the start of the run.
+    users had all they may have in flight. `late_ms_max`: how late at worst. `scheduled_until_s`, `handed_out_until_s`: the last
+    instant that came, and when the last of its notifications were handed out. Instants count from the start of the run.
     """
 
     interval_s: int = 1
@@ -69,6 +70,8 @@ class Recording(msgspec.Struct):
     late: int = 0
     late_for_room: int = 0
     late_ms_max: int = 0
+    scheduled_until_s: float = 0.0
+    handed_out_until_s: float = 0.0
 
     def arrived(self, at_s: float, count: int, late_s: float, *, no_room: bool) -> None:
         """A batch of `count` scheduled at `at_s` was handed out, `late_s` after that; `no_room`: it had to wait for room."""
@@ -78,6 +81,8 @@ class Recording(msgspec.Struct):
         interval.late_ms = max(interval.late_ms, late_ms)
         self.scheduled += count
         self.late_ms_max = max(self.late_ms_max, late_ms)
+        self.scheduled_until_s = max(self.scheduled_until_s, at_s)
+        self.handed_out_until_s = max(self.handed_out_until_s, at_s + late_s)
         if late_ms > LATE_MS:
             self.late += count
             self.late_for_room += count if no_room else 0
@@ -119,6 +124,18 @@ class Recording(msgspec.Struct):
         self.late += other.late
         self.late_for_room += other.late_for_room
         self.late_ms_max = max(self.late_ms_max, other.late_ms_max)
+        self.scheduled_until_s = max(self.scheduled_until_s, other.scheduled_until_s)
+        self.handed_out_until_s = max(self.handed_out_until_s, other.handed_out_until_s)
+
+    @property
+    def scheduled_per_s(self) -> float | None:
+        """Notifications a second by the schedule, None without one."""
+        return self.scheduled / self.scheduled_until_s if self.scheduled_until_s else None
+
+    @property
+    def reached_per_s(self) -> float | None:
+        """Notifications a second that were handed to connections, None without a schedule."""
+        return self.scheduled / self.handed_out_until_s if self.handed_out_until_s else None
 
     def take(self) -> "Recording":
         """What was recorded until now, which is forgotten here."""

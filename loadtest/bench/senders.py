@@ -229,7 +229,7 @@ def _locust(bench: Bench, row: RowSpec, server: Server, count: int, provider: st
         server.url,
     ]
     arguments += ["--users", str(bench.connections), "--spawn-rate", str(bench.connections)]
-    arguments += ["--run-time", f"{int(RUN_TIMEOUT_S)}s"]
+    arguments += ["--load-profile", "max", "--run-time", f"{int(RUN_TIMEOUT_S)}s"]
     environment = {
         "APNS_KEY_FILE": rig.key_file,
         "APNS_KEY_ID": rig.key_id,

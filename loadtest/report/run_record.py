@@ -71,7 +71,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     could have answered, None where unknown; `ceiling_from` says how that is known. `behind`: what to say of a load
     generator that could not keep its schedule, None when it did; `behind_ms_max`: how far it was behind at worst.
     `cpu_s`, `peak_rss_mb`: by side, `load_generator` or `senders`, and `simulator`. `failures`: what did not come out as it
-    must. `senders`: of a run of external senders; latencies are unknown then, `given_up`, `users` and `batch_size` too (0).
+    must. `scheduled_per_s`, `reached_per_s`: the rate by the schedule, and as it was handed to connections, `reached_share` the
+    latter as a share of the former; None in a closed loop. `senders`: of a run of external senders; latencies are unknown then,
+    `given_up`, `users` and `batch_size` too (0).
     """
 
     name: str
@@ -106,6 +108,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     ceiling_from: str = ""
     behind: str | None = None
     behind_ms_max: Number = 0.0
+    scheduled_per_s: Number | None = None
+    reached_per_s: Number | None = None
+    reached_share: Number | None = None
     cpu_s: dict[str, Number | None] = {}
     peak_rss_mb: dict[str, Number | None] = {}
     limits: list[Limit] = []

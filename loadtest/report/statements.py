@@ -54,6 +54,12 @@ def behind_statement(run: RunRecord) -> str | None:
     return f"The load generator fell behind its schedule: {said.rstrip('.')}.{worst}"
 
 
+def _kept(run: RunRecord) -> str:
+    if run.scheduled_per_s is None or run.reached_share is None:
+        return ""
+    return f" {count_text(run.scheduled_per_s)} a second by the schedule, {run.reached_share * 100:.4g} % of that handed out."
+
+
 def latency_origin(run: RunRecord) -> str:
     """The instant that latencies of the run count from."""
     return "the scheduled instant" if run.open_loop else "sending"
@@ -67,5 +73,5 @@ def arrivals_statement(run: RunRecord) -> str:
             "for answers, they alone know."
         )
     if run.open_loop:
-        return f"Open loop: arrivals were scheduled ({run.arrivals}), whatever became of those before."
+        return f"Open loop: arrivals were scheduled ({run.arrivals}), whatever became of those before.{_kept(run)}"
     return "Closed loop: each notification waited for an answer to one before, so latency hides what waited."

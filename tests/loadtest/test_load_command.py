@@ -35,7 +35,7 @@ def test_every_device_is_accounted_for(tmp_path: Path) -> None:
     (tmp_path / "sender.py").write_text("raise RuntimeError('somebody else\\'s module')")
     done = load(
         "--devices", "20000", "--seed", "5", "--fate", "unregistered=0.05", "--fate", "wrong-topic=0.01",
-        "--html", "run.html", "--csv", "run", "--json", cwd=tmp_path,
+        "--html", "run.html", "--csv", "run", "--json", "--profile", "max", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -74,6 +74,11 @@ def test_every_device_of_both_providers_is_accounted_for_also_those_that_no_ledg
     assert ledger["never"] == report["rejected"]["INVALID_ARGUMENT"]
     assert ledger["accepted_once"] == report["accepted"]
     assert (report["limits"], report["failures"]) == ("off", [])
+    # Nothing was said of a profile: half of the ceiling, which was measured.
+    assert (report["profile"], report["arrivals"], report["scheduled"]) == ("steady:rate=50%", "constant", 10_000)
+    assert report["scheduled_per_s"] == pytest.approx(report["ceiling_per_s"] / 2, rel=0.001)
+    assert 0 < report["reached_per_s"] <= report["scheduled_per_s"]
+    assert report["reached_share"] == pytest.approx(report["reached_per_s"] / report["scheduled_per_s"], rel=0.001)
 
 
 def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path) -> None:
@@ -190,8 +195,11 @@ def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None
             done = load(*arguments, "--control-url", running.control_url, environment=environment)
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["ledger"]["accepted_once"] == 2_000
-        without_ledger = load(*arguments, environment=environment)
-        assert without_ledger.returncode == 0, without_ledger.stderr
+            assert json.loads(done.stdout)["profile"] == "max"
+            assert done.stderr == "pushrig load: the simulator's ceiling is not known: no schedule, --profile max\n"
+        without_ledger = load(*arguments, "--profile", "max", environment=environment)
+        assert (without_ledger.returncode, without_ledger.stderr) == (0, "")
+        assert json.loads(without_ledger.stdout)["scheduled_per_s"] is None
         assert json.loads(without_ledger.stdout)["ledger"] is None
         assert json.loads(without_ledger.stdout)["ceiling_per_s"] is None
         assert ControlClient(running.control_url).stats().counters.notifications == 6_000
@@ -208,7 +216,7 @@ def test_faults_and_rates_of_a_simulator_that_runs_already_are_in_the_results(tm
         }
         done = load(
             "--endpoint", running.url, "--devices", "500", "--out", str(tmp_path / "run"), "--control-token", "s3cret",
-            "--control-url", running.control_url, environment=environment,
+            "--control-url", running.control_url, "--ceiling", "10000", environment=environment,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     run = read_results(tmp_path / "run").run
@@ -221,18 +229,22 @@ def test_faults_and_rates_of_a_simulator_that_runs_already_are_in_the_results(tm
 
 def test_a_condition_that_holds_fails_the_run() -> None:
     done = load(
-        "--devices", "500", "--ceiling", "off", "--json", "--fail-if", "lost > 0", "--fail-if", "accepted >= 500"
-    )
+        "--devices", "500", "--profile", "max", "--ceiling", "off", "--json", "--fail-if", "lost > 0", "--fail-if",
+        "accepted >= 500",
+    )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "pushrig load: --fail-if accepted >= 500: holds (accepted is 500)\n"
     assert json.loads(done.stdout)["failures"] == []
 
 
 def test_the_table_says_what_the_json_says() -> None:
-    done = load("--devices", "500")
+    done = load("--devices", "500", "--ceiling", "2000")
     assert done.returncode == 0, done.stderr
     assert "ledger: accepted once" in done.stdout
     assert "bottleneck" in done.stdout
+    lines = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    assert {"schedule steady:rate=50%, constant", "scheduled per second 1,000"} <= lines
+    assert "handed out, of that rate" in done.stdout
     assert "rates of the providers (--limits)" in done.stdout
 
 
@@ -243,7 +255,8 @@ def test_the_table_says_what_the_json_says() -> None:
         (("--users", "0"), 2, "--users: must be from 1 to 1000"),
         (("--profile", "stedy"), 2, "--profile: no profile is called 'stedy'"),
         (("--profile", "steady:rate=x"), 2, "--profile: steady: rate= must be notifications a second"),
-        (("--plot",), 2, "--plot: max has no rate of its own"),
+        (("--plot",), 2, "--plot: max, the default while no --ceiling is given"),
+        (("--profile", "steady:rate=50%", "--ceiling", "off"), 2, "needs the simulator's ceiling, which is not known"),
         (("--profile", "steady:rate=50%", "--plot"), 2, "needs the simulator's ceiling, which is not known"),
         (("--profile", "steady:rate=5", "--rate", "5"), 2, "--rate: goes without --profile"),
         (("--profile", "steady:rate=5,for=2s", "--devices", "11"), 2, "schedules 10 notifications in all"),

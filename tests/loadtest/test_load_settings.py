@@ -94,6 +94,15 @@ def test_each_provider_brings_what_it_needs_and_its_devices(key_file: Path, tmp_
     assert set(both.population.providers(0, 50)) == set(Provider)
 
 
+def test_without_a_profile_half_of_the_ceiling_is_scheduled_and_nothing_where_it_is_not_known(key_file: Path) -> None:
+    made = settings(key_file, load_profile="", ceiling="8000")
+    assert made.profile is not None and made.profile.rate_per_s(99.0) == 4_000
+    assert settings(key_file, load_profile="", ceiling=0.0).profile is None
+    assert settings(key_file, load_profile="max", ceiling=8_000.0).profile is None
+    paced = settings(key_file, load_profile="", ceiling=8_000.0, notifications_rate=5.0).profile
+    assert paced is not None and paced.rate_per_s(99.0) == 5
+
+
 def test_numbers_from_the_web_form_may_be_text(key_file: Path) -> None:
     made = settings(key_file, devices="20", notifications_rate="1.5", load_profile="")
     assert made.devices == 20

@@ -56,6 +56,18 @@ def test_with_a_schedule_they_stand_where_the_notification_was_scheduled_and_cou
     assert recording.latencies(Since.SENT) == {4: 8, 9: 1}
 
 
+def test_the_rate_by_the_schedule_stands_beside_that_of_handing_out_over_all_processes() -> None:
+    recording, other = Recording(), Recording()
+    assert (recording.scheduled_per_s, recording.reached_per_s) == (None, None)
+    recording.arrived(1.0, 500, 0.0, no_room=False)
+    recording.arrived(2.0, 500, 0.5, no_room=False)
+    assert (recording.scheduled_per_s, recording.reached_per_s) == (500, 400)
+    other.arrived(1.9, 1_000, 0.1, no_room=False)
+    recording.add(other.take())
+    assert (recording.scheduled_per_s, recording.reached_per_s) == (1_000, 800)
+    assert other == Recording()
+
+
 def test_batches_that_are_late_are_marked_and_for_want_of_room_apart() -> None:
     recording = Recording()
     recording.arrived(0.0, 10, LATE_MS / 1000, no_room=True)

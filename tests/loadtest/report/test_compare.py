@@ -67,7 +67,16 @@ def test_what_one_side_does_not_know_is_named() -> None:
     unknown = set(compare(senders, senders).unknown)
     assert unknown == {
         *("p50_ms", "p90_ms", "p99_ms", "p999_ms", "max_ms", "p50_from_sent_ms", "p99_from_sent_ms"),
-        *("scheduled", "given_up", "behind_ms", "load_cpu_s", "load_memory_mb"),
+        *(
+            "scheduled",
+            "scheduled_per_s",
+            "reached_per_s",
+            "reached_share",
+            "given_up",
+            "behind_ms",
+            "load_cpu_s",
+            "load_memory_mb",
+        ),
     }
     assert {"p50_ms", "gap_p50_ms"} <= set(compare(runs(1, 2), senders).unknown)
 

@@ -78,6 +78,7 @@ def test_a_run_without_fault_says_so() -> None:
     assert (
         "Latencies count from the scheduled instant to the answer. Open loop: arrivals were scheduled (poisson)" in page
     )
+    assert "whatever became of those before. 1,000 a second by the schedule, 99.9 % of that handed out." in page
 
 
 @pytest.mark.parametrize(
