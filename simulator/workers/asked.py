@@ -231,7 +231,7 @@ def observations_steps(rig: Rig, body: bytes) -> Generator[None, None, bytes]:
     return encode(LinesAnswer(kept, len(kept) == len(lines)))
 
 
-def frames(rig: Rig, body: bytes) -> bytes:
+def frames_steps(rig: Rig, body: bytes) -> Generator[None, None, bytes]:
     """The answer to `FramesAsked`."""
     asked = read_frames_asked(body)
     found: Sequence[FrameLine] = rig.frame_log.recent(
@@ -241,5 +241,7 @@ def frames(rig: Rig, body: bytes) -> bytes:
         stream=asked.stream,
         lines_max=asked.limit,
     )
+    yield
     kept = within(found, ANSWER_TEXT_BYTES_MAX, lambda line: len(line.text))
+    yield
     return encode(FramesAnswer(kept, len(kept) == len(found)))

@@ -19,7 +19,7 @@ from simulator.workers.asked import (
     TrafficTold,
     count_steps,
     encode,
-    frames,
+    frames_steps,
     observations_steps,
     read_change,
     read_plays,
@@ -63,7 +63,7 @@ class Attendance:
             SEARCH_KIND: lambda body: in_slices(search_steps(rig, body)),
             COUNT_KIND: lambda body: in_slices(count_steps(rig, body)),
             OBSERVATIONS_KIND: lambda body: in_slices(observations_steps(rig, body)),
-            FRAMES_KIND: lambda body: frames(rig, body),
+            FRAMES_KIND: lambda body: in_slices(frames_steps(rig, body)),
         }
 
     def begin(self, front: TellFront) -> None:

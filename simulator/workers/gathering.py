@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from simulator.bounds import BoundReachedError
 from simulator.changes import ControlChange, JournalCleared, Reset
@@ -29,7 +29,7 @@ from simulator.workers.asked import (
     Span,
     WantedTold,
     encode,
-    frames,
+    frames_steps,
     observations_steps,
     read_frames,
     read_lines,
@@ -39,7 +39,7 @@ from simulator.workers.asked import (
     read_traffic,
 )
 from simulator.workers.channel import ChannelError, Link
-from simulator.workers.merging import Part, merged
+from simulator.workers.merging import Part, merged_steps
 from simulator.workers.numbering import Numbering
 from simulator.workers.reports import FRONT, Report, Reports, Source
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 READ_TIMEOUT_S: Final = 5.0
 """For a worker's answer to a read; one that has not answered is left out."""
 
-Answered = bytes | None
+Item = TypeVar("Item")
 
 
 class AllWorkers:
@@ -243,9 +243,10 @@ class AllWorkers:
         for source, body in (await self._ask(SEARCH_KIND, bodies)).items():
             answer = read_search_answer(body)
             matched += answer.matched
-            numbers = self._numbers(numbering, source, [each.position for each in answer.entries])
-            parts.append(Part([*zip(numbers, answer.entries, strict=False)], answer.whole))
-        entries = merged(parts, limit, newest_first=newest_first)
+            positions = [each.position for each in answer.entries]
+            parts.append(_part(numbering, source, positions, answer.entries, answer.whole))
+            await asyncio.sleep(0)
+        entries = await in_slices(merged_steps(parts, limit, newest_first=newest_first))
         return Found(matched, [Numbered(number, each.entry()) for number, each in entries])
 
     async def wait_for(self, wanted: Wanted, count: int, timeout_s: float, given_up: GivenUp) -> int:
@@ -292,9 +293,9 @@ class AllWorkers:
             for source, body in answers.items():
                 answer = read_lines(body)
                 positions = range(spans[source].after + 1, spans[source].after + 1 + len(answer.lines))
-                numbers = self._numbers(numbering, source, positions)
-                parts.append(Part([*zip(numbers, answer.lines, strict=False)], answer.whole))
-            found = merged(parts, limit)
+                parts.append(_part(numbering, source, positions, answer.lines, answer.whole))
+                await asyncio.sleep(0)
+            found = await in_slices(merged_steps(parts, limit))
             if found:
                 return [numbered_line(number, line) for number, line in found]
             after = until  # those numbers ended with their process
@@ -311,13 +312,14 @@ class AllWorkers:
         }
         answers = await self._ask(FRAMES_KIND, bodies)
         if FRONT in bodies:
-            answers[FRONT] = frames(self.rig, bodies[FRONT])
+            answers[FRONT] = await in_slices(frames_steps(self.rig, bodies[FRONT]))
         parts = []
         for source, body in answers.items():
             answer = read_frames(body)
-            numbers = self._numbers(numbering, source, [each.number for each in answer.lines])
-            parts.append(Part([*zip(numbers, answer.lines, strict=False)], answer.whole))
-        return [line._replace(number=number) for number, line in merged(parts, limit)]
+            positions = [each.number for each in answer.lines]
+            parts.append(_part(numbering, source, positions, answer.lines, answer.whole))
+            await asyncio.sleep(0)
+        return [FrameLine(number, *line[1:]) for number, line in await in_slices(merged_steps(parts, limit))]
 
     # Numbers and positions.
 
@@ -329,12 +331,15 @@ class AllWorkers:
         }
         return {source: span for source, span in spans.items() if span.after < span.until}
 
-    def _numbers(self, numbering: Numbering, source: Source, positions: Sequence[int]) -> list[int]:
-        """Their numbers; none at all where the source has ended, or begun anew, while it was asked."""
-        try:
-            return [numbering.number_of(source, position) for position in positions]
-        except LookupError:
-            return []
+
+def _part(
+    numbering: Numbering, source: Source, positions: Sequence[int], items: Sequence[Item], whole: bool
+) -> Part[Item]:
+    """What a source has found; nothing where it has ended, or begun anew, while it was asked."""
+    try:
+        return Part(numbering.numbers_of(source, positions), items, whole)
+    except LookupError:
+        return Part((), (), True)
 
 
 class _Arrivals:

@@ -7,7 +7,7 @@ two looks stands source by source. A reader who goes on behind the last number i
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class _Source:
@@ -58,11 +58,23 @@ class Numbering:
 
     def number_of(self, name: int, position: int) -> int:
         """The number of an entry that has one. Raises `LookupError` for one that has none, or no longer."""
+        return self.numbers_of(name, (position,))[0]
+
+    def numbers_of(self, name: int, positions: Sequence[int]) -> list[int]:
+        """The numbers of many entries, which are quickest found when the positions rise or fall. Raises as `number_of` does."""
         source = self._sources[name]
-        run = bisect_right(source.positions, position) - 1
-        if run < 0 or position > source.total:
-            raise LookupError(f"entry {position} of source {name} has no number")
-        return source.numbers[run] + position - source.positions[run]
+        first, end, offset = 1, 1, 0  # of the run that the last one was in
+        numbers = []
+        for position in positions:
+            if not first <= position < end:
+                run = bisect_right(source.positions, position) - 1
+                if run < 0 or position > source.total:
+                    raise LookupError(f"entry {position} of source {name} has no number")
+                first = source.positions[run]
+                end = first + source.count_of(run)
+                offset = source.numbers[run] - first
+            numbers.append(position + offset)
+        return numbers
 
     def position_at(self, name: int, number: int) -> int:
         """How far a source had come when this number was given: its last position with that number or a lower one.

@@ -36,6 +36,11 @@ def test_numbers_are_dense_and_each_source_keeps_its_order(looks: list[dict[int,
     assert looked.numbering.last == len(looked.order)
     for number, (source, position) in enumerate(looked.order, 1):
         assert looked.numbering.number_of(source, position) == number
+    for source, total in looked.totals.items():
+        positions = range(1, total + 1)
+        rising = looked.numbering.numbers_of(source, positions) if total else []
+        assert rising == [number for number, (each, _) in enumerate(looked.order, 1) if each == source]
+        assert not total or looked.numbering.numbers_of(source, positions[::-1]) == rising[::-1]
 
 
 @given(LOOKS, st.integers(0, 200))
