@@ -39,6 +39,9 @@ EXPECTATIONS: Sequence[Expectation] = (
     Expectation("lost_max", "{most} notifications lost", _notifications.lost),
     Expectation("duplicated_max", "{most} notifications sent twice without need", _notifications.duplicated),
     Expectation("new_ids_max", "{most} repeats under another id", _notifications.new_ids),
+    Expectation(
+        "goaway_unheeded_max", "{most} repeats of what a GOAWAY left to be answered", _notifications.goaway_unheeded
+    ),
     Expectation("attempts_max", "{most} attempts each", _notifications.attempts),
     Expectation("retried_final_max", "{most} repeats after a final answer", _notifications.retried_final),
     Expectation("not_retried_max", "{most} notifications left unsettled", _notifications.not_retried),

@@ -87,6 +87,11 @@ class Connection:
     pings: list[Ping] = field(default_factory=list)
     pongs: list[PingAcknowledged] = field(default_factory=list)
 
+    @property
+    def ended_by_client(self) -> bool:
+        """The sender has ended it."""
+        return self.closed is not None and self.closed.by == "client"
+
     def disowned_s(self, stream: int) -> float | None:
         """When a GOAWAY of the simulator said that a stream will not be processed; None: never."""
         return next(

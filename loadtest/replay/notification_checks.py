@@ -5,13 +5,17 @@ from itertools import pairwise
 
 from loadtest.replay import evidence
 from loadtest.replay.answers import Sense
-from loadtest.replay.history import SAFE_TO_REPEAT, Exchange, Fate, Run
+from loadtest.replay.history import SAFE_TO_REPEAT, Connection, Exchange, Fate, Run
 from loadtest.replay.rows import Measured, Played, unobserved
 from simulator.devices.fates import Fate as DeviceFate
+from wire.errors import ErrorCode
 
 FINAL = frozenset({Sense.ACCEPTED, Sense.FINAL, Sense.DEAD})
 CROSSING_S = 0.25
 """A request that begins so soon after an answer was written may have been on its way before the sender read that."""
+
+GOAWAY_HEEDED_S = 1.0
+"""A sender that has waited for answers behind a GOAWAY for so long may give them up."""
 
 
 def lost(played: Played) -> Measured:
@@ -68,6 +72,36 @@ def new_ids(played: Played) -> Measured:
         f"{len(changed):,} of {repeats:,} repeats under another id or none" if changed else f"{repeats:,} kept theirs"
     )
     return Measured(len(changed), found, lambda: evidence.of_devices(played.history, dict.fromkeys(changed)))
+
+
+def goaway_unheeded(played: Played) -> Measured:
+    """Requests that a GOAWAY left to be answered, and that the sender gave up at once and sent again."""
+    left, again = 0, []
+    for run in played.history.runs:
+        for key, exchanges in run.of_device.items():
+            for at, each in enumerate(exchanges):
+                connection = run.connections.get(each.request.connection)
+                told_s = None if connection is None else _left_to_be_answered_s(connection, each)
+                if connection is None or told_s is None:
+                    continue
+                left += 1
+                given_up = each.fate is Fate.ABANDONED or (each.fate is Fate.LOST and connection.ended_by_client)
+                if given_up and each.ended_s - told_s < GOAWAY_HEEDED_S and at + 1 < len(exchanges):
+                    again.append(key)
+    if not left:
+        return unobserved("no GOAWAY left a request to be answered")
+    found = f"{len(again):,} of {left:,} given up at once and sent again" if again else f"none of {left:,}"
+    return Measured(len(again), found, lambda: evidence.of_devices(played.history, dict.fromkeys(again)))
+
+
+def _left_to_be_answered_s(connection: Connection, exchange: Exchange) -> float | None:
+    """When a GOAWAY in good order found this request unanswered and did not disown it; None: none did."""
+    farewells = [each for each in connection.goaways if each.by == "simulator"]
+    if not farewells or farewells[-1].code != ErrorCode.NO_ERROR or exchange.fate is Fate.DISOWNED:
+        return None
+    told_s, answer = farewells[-1].at_s, exchange.answer
+    under_way = exchange.opened_s <= told_s and not (answer is not None and answer.at_s <= told_s)
+    return told_s if under_way and exchange.ended_s >= told_s else None
 
 
 def attempts(played: Played) -> Measured:

@@ -14,6 +14,7 @@ class Expectations(msgspec.Struct, frozen=True, kw_only=True):
     lost_max: int = 0
     duplicated_max: int = 0
     new_ids_max: int = 0
+    goaway_unheeded_max: int = 0
     attempts_max: int | None = None
     retried_final_max: int = 0
     not_retried_max: int = 0

@@ -112,6 +112,13 @@ class Expectations(_Part, frozen=True, kw_only=True):
             "(`apns-id`; with FCM `pushrig_id` among the data, where the sender uses it)."
         ),
     ] = 0
+    goaway_unheeded_max: Annotated[
+        Count,
+        _about(
+            "Requests at or below the last stream id of a GOAWAY (NO_ERROR) that the sender gave up within a second of it, and "
+            "sent again: their answers were still to come."
+        ),
+    ] = 0
     attempts_max: Annotated[Count | None, _about("Requests for one device in a run.")] = None
     retried_final_max: Annotated[
         Count,

@@ -1,8 +1,12 @@
 """Grades of what became of notifications: lost, sent twice, sent again for nothing, left, waited for."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from loadtest.replay.grading import grade
+from loadtest.replay.observed import Goaway, Reset
 from loadtest.replay.rows import Ending
 from tests.replay.told import Told, all_right
 
@@ -18,7 +22,7 @@ def test_a_sender_that_does_all_right_has_nothing_broken() -> None:
 
 def test_what_had_no_occasion_is_not_graded() -> None:
     grades = {row.expectation: row.grade for row in grade(all_right().played)}
-    for name in ("new_ids_max", "retried_final_max", "not_retried_max", "retry_early_max", "pings_ignored_max"):
+    for name in ("new_ids_max", "retried_final_max", "not_retried_max", "retry_early_max", "goaway_unheeded_max"):
         assert grades[name] == "not graded", name
 
 
@@ -134,6 +138,69 @@ def test_fcm_has_no_ids_so_none_is_expected() -> None:
     told.reset(told.asked(0, 1, notification_id=None), 2, INTERNAL_ERROR)
     told.accepted(0, 3, notification_id=None)
     assert told.of("new_ids_max") == ("not graded", None)
+
+
+def under_way_at_a_goaway(**closed: Any) -> Told:
+    """Two requests are under way when GOAWAY names the latter. The connection ends, and both are sent again."""
+    told = Told(devices=2)
+    told.opened()
+    told.asked(0, 1)
+    told.goaway(told.asked(1, 1), 2)
+    told.closed(at_s=2.5, **closed)
+    told.opened(2, 3)
+    for device in (0, 1):
+        told.accepted(device, 3.5, connection=2)
+    told.closed(2)
+    return told
+
+
+def test_what_a_goaway_left_to_be_answered_is_waited_for() -> None:
+    row = under_way_at_a_goaway().row("goaway_unheeded_max")
+    assert (row.grade, row.measured, row.found) == ("broken", 2, "2 of 2 given up at once and sent again")
+    assert any("GOAWAY of the simulator" in line for line in row.evidence)
+
+
+def test_a_stream_may_be_given_up_on_a_connection_that_goes_on() -> None:
+    told = Told(devices=1)
+    told.opened()
+    stream = told.asked(0, 1)
+    told.goaway(stream, 2)
+    told.reset(stream, 2.9, CANCEL, by="client")
+    assert told.of("goaway_unheeded_max") == ("held", 0)  # nor was it sent again
+    told.accepted(0, 5)
+    assert told.of("goaway_unheeded_max") == ("broken", 1)
+    told.seen = [each for each in told.seen if not isinstance(each, Reset)]
+    told.reset(stream, 3.1, CANCEL, by="client")
+    assert told.of("goaway_unheeded_max") == ("held", 0)
+
+
+def test_what_the_provider_breaks_off_itself_is_sent_again() -> None:
+    assert under_way_at_a_goaway(by="simulator", how="reset").of("goaway_unheeded_max") == ("held", 0)
+
+
+def test_what_was_answered_or_disowned_by_a_goaway_is_not_left_by_it() -> None:
+    told = Told(devices=3)
+    told.opened()
+    last = told.accepted(0, 1)
+    told.asked(1, 1)
+    told.goaway(last, 2)
+    told.closed(at_s=2.1)
+    told.accepted(1, 3, connection=2)
+    assert told.of("goaway_unheeded_max") == ("not graded", None)
+    other = under_way_at_a_goaway()
+    other.seen = [msgspec.structs.replace(each, code=11) if isinstance(each, Goaway) else each for each in other.seen]
+    assert other.of("goaway_unheeded_max") == ("not graded", None)
+
+
+def test_answers_behind_a_goaway_are_what_is_waited_for() -> None:
+    told = Told(devices=1)
+    told.opened()
+    stream = told.asked(0, 1)
+    told.goaway(stream, 2)
+    told.judged(stream, 3)
+    told.answered(stream, 3, 200)
+    told.closed(at_s=3.1)
+    assert told.of("goaway_unheeded_max") == ("held", 0)
 
 
 def test_attempts_are_counted_by_device() -> None:

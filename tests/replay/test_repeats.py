@@ -5,6 +5,7 @@ from loadtest.replay.counts import counts_of
 from loadtest.replay.evidence import LINES_MAX
 from loadtest.replay.grading import grade
 from loadtest.replay.history import Fate
+from loadtest.replay.observed import FaultPlayed
 from loadtest.replay.repeats import compared
 from loadtest.replay.rows import Row
 from tests.replay.told import Told, all_right
@@ -64,6 +65,7 @@ def test_what_is_left_to_the_sender_may_differ() -> None:
     other = all_right()
     other.opened(2, 5.0)
     other.closed(2, 6.0, bytes_in=5, frames_in={"PING": 3})
+    other.seen.append(FaultPlayed(at_s=5.0, connection=2, stream=None, fault=1, name="goaway", stage=""))
     found = row(report(all_right()), report(other), report(all_right()))
     assert (found.grade, found.expected, found.measured) == ("held", "3 times the same", 0)
 
