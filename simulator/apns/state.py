@@ -192,6 +192,8 @@ class ApnsState:
 
     def put_key_token(self, identity: tuple[str, str], current: CurrentToken) -> None:
         """Note the current token of a key, by team and key id, as another worker has."""
+        if self.key_tokens.get(identity) == current:
+            return
         others = {known: token for known, token in self.key_tokens.items() if known != identity}
         if len(others) >= KEY_TOKENS_MAX:
             del others[next(iter(others))]
