@@ -60,13 +60,13 @@ class NotificationsQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True
 class Notification(msgspec.Struct, frozen=True):
     """One notification and its answer.
 
-    `number`: 1 for the first that the simulator ever took. Several workers' are numbered when the simulator looks at what they
-    took, many times a second: in each worker's order, those of one look worker by worker. `at_ms`: since the Unix epoch. `environment`: of APNs, else null.
-    `reason`: null when accepted; for FCM the `errorCode`, else the `status`. `token`: for FCM the target, whatever its
-    kind; of a message to a topic each delivery has an entry too, with its registration. `topic`: the app's with APNs; with
-    FCM that which is the target, else null. `apns_id`: of APNs's answer, `message_id` of FCM's, else null. `headers`: as
-    sent; a repeated field has its values joined by a comma, and what proves a credential is withheld. An `apns-id` is put
-    back from the answer.
+    `number`: 1 for the first that the simulator ever took. Several workers' are numbered when the simulator looks at what
+    they took, many times a second: in each worker's order, those of one look worker by worker. `at_ms`: since the Unix
+    epoch. `environment`: of APNs, else null. `reason`: null when accepted; for FCM the `errorCode`, else the `status`.
+    `token`: for FCM the target, whatever its kind; of a message to a topic each delivery has an entry too, with its
+    registration. `topic`: the app's with APNs; with FCM that which is the target, else null. `apns_id`: of APNs's answer,
+    `message_id` of FCM's, else null. `headers`: as sent; a repeated field has its values joined by a comma, and what proves
+    a credential is withheld. An `apns-id` is put back from the answer.
     `body`: text, or base64 where it is not UTF-8 (`body_encoding`); at most its first 8 KiB.
     """
 
