@@ -192,6 +192,25 @@ def test_what_was_answered_or_disowned_by_a_goaway_is_not_left_by_it() -> None:
     assert other.of("goaway_unheeded_max") == ("not graded", None)
 
 
+def test_a_goaway_leaves_only_what_is_under_way_when_it_comes() -> None:
+    told = Told(devices=3)
+    told.opened()
+    told.accepted(0, 1)
+    told.reset(told.asked(1, 1), 1.5, CANCEL, by="client")
+    told.goaway(99, 2)
+    told.asked(2, 2.1)
+    told.closed(at_s=2.5)
+    for device in range(3):
+        told.accepted(device, 3, connection=2)
+    assert told.of("goaway_unheeded_max") == ("not graded", None)
+
+
+def test_a_goaway_of_the_sender_leaves_nothing() -> None:
+    told = under_way_at_a_goaway()
+    told.seen = [msgspec.structs.replace(each, by="client") if isinstance(each, Goaway) else each for each in told.seen]
+    assert told.of("goaway_unheeded_max") == ("not graded", None)
+
+
 def test_answers_behind_a_goaway_are_what_is_waited_for() -> None:
     told = Told(devices=1)
     told.opened()
