@@ -1,7 +1,5 @@
 """The devices that one process sends to: a range of a population's indices, each handed out once."""
 
-import itertools
-
 
 class IndexRange:
     """Indices from `start` to before `stop`, taken from the front. Shared by the users of a process."""
@@ -29,11 +27,3 @@ class IndexRange:
 
     def __len__(self) -> int:
         return self.stop - self.start
-
-
-def shares(start: int, count: int, parts: int) -> list[IndexRange]:
-    """Divide `count` indices from `start` on into `parts` ranges without gap or overlap, as even as can be."""
-    if parts < 1 or count < 0:
-        raise ValueError(f"cannot divide {count} devices into {parts} parts")
-    bounds = [start + count * part // parts for part in range(parts + 1)]
-    return [IndexRange(first, last) for first, last in itertools.pairwise(bounds)]

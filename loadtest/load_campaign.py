@@ -7,7 +7,7 @@ import random
 import secrets
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -16,16 +16,17 @@ import gevent
 from loadtest.arrival_source import OpenBatch
 from loadtest.arrivals import arrivals
 from loadtest.batch_log import BatchLog, batch_log
+from loadtest.index_pool import IndexPool
 from loadtest.index_range import IndexRange
+from loadtest.leases import Piece, runs, without
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import Counted, Side, sides_of
 from loadtest.open_loop import PENDING_MAX, OpenLoop
-from loadtest.profiles import Scaled
 from loadtest.recording import Recording
 from loadtest.source import PopulationSource
 from loadtest.tally import Tally
-from loadtest.workloads.manner import DEFAULT_MANNER, Manner
 from loadtest.timetable import Timetable
+from loadtest.workloads.manner import DEFAULT_MANNER, Manner
 from sender.client_tls import client_tls
 from sender.delivery import Delivery
 from sender.gevent_shell import GeventRun
@@ -38,27 +39,30 @@ DRAIN_S = 2.0  # for the answers that are under way when a user is stopped
 
 
 class LoadCampaign:
-    """What the users of this process share: `indices` that each is sent once, the schedule, the tally.
+    """What the users of this process share: devices that each is sent to once, the schedule, the tally.
 
-    `share`: of the profile's rate, that this process sends; `number`: of this process among those that share the campaign.
-    `on_batch`: told of each batch of an open loop that ended. `now`: seconds since the epoch; `cpu`: seconds of CPU time of
-    this process.
+    `pool`: the devices in a closed loop. `timetable`: in an open one, None for the profile over the devices of `pool`.
+    `number`: of this process among those that share the campaign. `on_batch`: told of each batch of an open loop that ended.
+    `on_user`: called when a user is ready. `now`: seconds since the epoch; `cpu`: seconds of CPU time of this process.
+    `senders`: of the users that are here.
     """
 
     def __init__(
         self,
         settings: LoadSettings,
-        indices: IndexRange,
+        pool: IndexPool,
         *,
-        share: float = 1.0,
+        timetable: Timetable | None = None,
         number: int = 0,
         on_batch: Callable[["BatchResult"], None] = lambda batch: None,
+        on_user: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
         self.settings = settings
-        self.indices = indices
         self.now = now
+        self.on_user = on_user
+        self.senders: list[BatchSender] = []
         self.tally = Tally()
         self.recording = Recording()
         self.stopped: str | None = None
@@ -70,15 +74,19 @@ class LoadCampaign:
         self._cpu = cpu
         self._cpu_at_start_s = 0.0
         self._batches_open = 0
+        self._begun: dict[int, range] = {}  # batches taken that nobody has begun to send, by their first index
+        self._pool = pool
+        self._timetable = Timetable()
+        self._started_at_s: float | None = None
         self._on_batch = on_batch
         self.open_loop: OpenLoop | None = None
         self._batch_log: BatchLog | None = None
         if settings.profile is not None:
             if settings.batches_file is not None:
                 self._batch_log = batch_log(settings.batches_file, number)
-            chance = random.Random(f"{settings.population.seed} arrivals {number}") if settings.poisson else None
+            self._timetable = timetable or timetable_of(settings)
             self.open_loop = OpenLoop(
-                Timetable(arrivals(Scaled(settings.profile, share), indices, settings.batch_size, chance)),
+                self._timetable,
                 self.recording,
                 now=now,
                 stopped=lambda: self.stopped is not None,
@@ -95,15 +103,27 @@ class LoadCampaign:
         """Nothing is left to be sent, or the campaign was stopped."""
         if self.open_loop is not None:
             return self.stopped is not None or self.open_loop.finished
-        return self.stopped is not None or (not self.indices.remaining and not self._batches_open)
+        return self.stopped is not None or (not self._pool.remaining and not self._batches_open)
 
     def begin_batch(self) -> range:
         """The indices of the next batch; empty when all were given out. Each batch that was not empty ends in `end_batch`."""
-        taken = self.indices.take(self.settings.batch_size) if self.stopped is None else range(0)
+        taken = self._pool.take(self.settings.batch_size) if self.stopped is None else range(0)
+        if taken and self.stopped is not None:  # while it waited for them
+            self._pool.add([Piece(taken.start, taken.stop)])
+            return range(0)
         if taken:
             self._batches_open += 1
+            self._begun[taken.start] = taken
             self.begin()
         return taken
+
+    def hold(self) -> None:
+        """A user has more to do when all has been sent: the campaign is not finished before `release`."""
+        self._batches_open += 1
+
+    def release(self) -> None:
+        """It has done that."""
+        self._batches_open -= 1
 
     def begin(self) -> None:
         """Something is about to be sent; counts only once."""
@@ -111,9 +131,15 @@ class LoadCampaign:
             self.tally.started_at_s = self.now()
             self._cpu_at_start_s = self._cpu()
 
-    def end_batch(self, stopped: str | None) -> None:
+    def sends(self, indices: range) -> bool:
+        """A sender takes a batch on; False when it was sent before, and nobody else is to be given it."""
+        return self._begun.pop(indices.start, None) is not None
+
+    def end_batch(self, indices: range, stopped: str | None) -> None:
         """A batch is over. `stopped`: why the sender wants no further ones, None when all is well."""
         self._batches_open -= 1
+        if self.sends(indices):  # it never came to that
+            self._pool.add([Piece(indices.start, indices.stop)])
         self._batch_ended()
         self.stopped = self.stopped or stopped
 
@@ -129,6 +155,45 @@ class LoadCampaign:
             answered_at_s = batch.scheduled_at_s + latency_ms / 1000
             self._batch_log.ended(batch, answered_at_s, self.open_loop.started_at_s)
         self._on_batch(BatchResult(latency_ms / 1000, _incomplete(batch.without_answer), None))
+
+    # What this process has to send.
+
+    def start_at(self, started_at_s: float) -> None:
+        """When the campaign started elsewhere, since the epoch: what its figures over time count from."""
+        self._started_at_s = started_at_s
+        if self.open_loop is not None:
+            self.open_loop.started_at_s = self.tally.started_at_s = started_at_s
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        """More to send, or again."""
+        if self.open_loop is None:
+            self._pool.add(pieces)
+        else:
+            self._timetable.add(piece.batch() for piece in pieces)
+
+    def standing(self) -> tuple[list[Piece], list[Piece]]:
+        """What has not come to its end: first what stays here, then what is given back since nobody here will send it.
+
+        All that was counted until now is in the tally, the recording, and Locust's statistics.
+        """
+        for sender in self.senders:
+            sender.settle()
+        taken = [Piece(batch.start, batch.stop) for batch in self._begun.values()]
+        taken += [piece for sender in self.senders for piece in sender.open_pieces]
+        if self.senders and self.stopped is None:
+            return [*self._pool.pieces, *map(Piece.of, self._timetable.added), *taken], []
+        return taken, [*self._pool.take_all(), *map(Piece.of, self._timetable.take_added())]
+
+    @property
+    def repeated(self) -> int:
+        """Devices taken on after somebody who left may have sent to them."""
+        return self._pool.repeated + (0 if self.open_loop is None else self.open_loop.repeated)
+
+    def stop(self, why: str) -> None:
+        """Send nothing more."""
+        self.stopped = self.stopped or why
+        for sender in self.senders:
+            sender.interrupt()
 
     def close(self) -> None:
         """Nothing will be counted any more."""
@@ -151,8 +216,16 @@ class LoadCampaign:
         if further:
             self.tally.further_accepted += counts.accepted
             self.tally.further_rejected += counts.rejected.total()
-        at_s = now_s - self.tally.started_at_s
+        at_s = now_s - (self._started_at_s or self.tally.started_at_s)
         self.recording.counted(at_s, provider.value, counts, given_up, scheduled=self.open_loop is not None)
+
+
+def timetable_of(settings: LoadSettings) -> Timetable:
+    """The whole schedule of a campaign that has a profile."""
+    assert settings.profile is not None
+    chance = random.Random(f"{settings.population.seed} arrivals") if settings.poisson else None
+    indices = IndexRange(settings.start_index, settings.population.count)
+    return Timetable(arrivals(settings.profile, indices, settings.batch_size, chance))
 
 
 class BatchResult(NamedTuple):
@@ -190,6 +263,8 @@ class BatchSender:
             Side(campaign.settings, side, campaign.key, self._make_run, settled, manner) for side in campaign.sides
         ]
         self._sending = False
+        self._given_up = False  # nothing is counted any more
+        self._own = True  # what is being sent is ours alone, and nobody else is to be given it
         self.pending_max = PENDING_MAX * len(self.sides)
 
     def _make_run(
@@ -213,6 +288,8 @@ class BatchSender:
         """Ready the connections."""
         for side in self.sides:
             side.run.open()
+        self._campaign.senders.append(self)
+        self._campaign.on_user()
 
     def reopen(self) -> None:
         """New connections, between one batch and the next."""
@@ -226,12 +303,13 @@ class BatchSender:
         lost_before = [side.source.unsent for side in self.sides]
         for side in self.sides:
             side.source.take_on(indices.start, indices.stop)
+        self._own = not self._campaign.sends(indices)
         self._sending = True
         try:
             _all_at_once([side.run.send for side in self.sides])
         finally:
             self._report()
-        self._sending = False
+        self._sending, self._own = False, True
         stopped = next((side.delivery.stopped for side in self.sides if side.delivery.stopped is not None), None)
         missing = sum(
             side.source.unclaimed + side.source.unsent - before
@@ -247,13 +325,13 @@ class BatchSender:
         assert open_loop is not None
         self._campaign.begin()
         open_loop.join(self)
-        self._sending = True
+        self._sending, self._own = True, False
         try:
             _all_at_once([partial(self._attend_over, side) for side in self.sides])
         finally:
             self._report()
             open_loop.leave(self)
-        self._sending = False
+        self._sending, self._own = False, True
 
     def _attend_over(self, side: Side) -> None:
         side.run.send()
@@ -284,17 +362,63 @@ class BatchSender:
         for side in self.sides:
             side.run.interrupt()
 
-    def close(self) -> None:
-        """End; a batch that is interrupted gets a moment for the answers that are under way."""
-        if self._sending:
-            self.interrupt()
-            for side in self.sides:
-                side.run.wait(DRAIN_S)
-            self._report()
+    @property
+    def open_pieces(self) -> list[Piece]:
+        """What is being sent and has no final result, for others to send if this user leaves."""
+        if self._own:
+            return []
+        batches: dict[int, tuple[OpenBatch | None, list[int]]] = {}
         for side in self.sides:
-            side.run.close()
+            for index, batch in side.open.items():
+                batches.setdefault(id(batch), (batch, []))[1].append(index)
+        return [
+            Piece(run.start, run.stop)
+            if batch is None
+            else Piece(run.start, run.stop, batch.scheduled_at_s - self._schedule_started_at_s, recorded=True)
+            for batch, indices in batches.values()
+            for run in runs(indices)
+        ]
+
+    @property
+    def _schedule_started_at_s(self) -> float:
+        open_loop = self._campaign.open_loop
+        return 0.0 if open_loop is None else open_loop.started_at_s
+
+    def settle(self) -> None:
+        """All results that are here are counted."""
+        if not self._given_up:
+            for side in self.sides:
+                side.run.wake()
+            self._report()
+
+    def close(self) -> None:
+        """End: others send what was not, and the answers that are under way get a moment."""
+        campaign = self._campaign
+        try:
+            if self._sending:
+                self._give_back()
+        finally:
+            self._report()
+            left = [piece._replace(unsure=True) for piece in self.open_pieces]
+            self._given_up, self._own = True, True
+            if self in campaign.senders:
+                campaign.senders.remove(self)
+            campaign.add(left)
+            for side in self.sides:
+                side.run.close()
+
+    def _give_back(self) -> None:
+        in_flight = {due.device_id for side in self.sides for due in side.run.in_flight}
+        unsent = without(self.open_pieces, in_flight)
+        for side in self.sides:
+            side.withdraw()
+        self._campaign.add(unsent)
+        for side in self.sides:
+            side.run.wait(DRAIN_S)
 
     def _report(self) -> None:
+        if self._given_up:
+            return
         for side in self.sides:
             counted = side.take_counts()
             if counted is not None:

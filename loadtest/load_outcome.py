@@ -12,6 +12,7 @@ from simulator.devices.draws import FateShares
 class LoadOutcome(msgspec.Struct, kw_only=True):
     """`finished`: every device has a final result. `stopped`: why the test ended early, or None.
 
+    `repeated`: devices given to another worker, or user, after they may have been sent.
     `locust_requests`, `locust_failures`: the total in Locust's own statistics. `explained`: reasons of rejections that belong
     to the workload.
     """
@@ -21,9 +22,15 @@ class LoadOutcome(msgspec.Struct, kw_only=True):
     stopped: str | None
     locust_requests: int
     locust_failures: int
+    repeated: int = 0
     tally: Tally
     recording: Recording = msgspec.field(default_factory=Recording)
     explained: list[str] = []
+
+
+def possibly_twice(repeated: int) -> str:
+    """What to say of so many devices that were given to another worker or user."""
+    return f"{repeated:,} devices may have been sent twice: who had them before left without saying what became of them"
 
 
 def unexpected_rejections(tally: Tally, fates: FateShares, also: Collection[str] = ()) -> dict[str, int]:

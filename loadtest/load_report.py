@@ -4,7 +4,7 @@ import msgspec
 
 from loadtest.ceiling import Ceiling
 from loadtest.control_client import LedgerView, PopulationLedger
-from loadtest.load_outcome import LoadOutcome, unexpected_rejections
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections
 from loadtest.load_plan import LoadPlan
 from loadtest.process_figures import ProcessFigures
 from loadtest.recording import LATE_MS, Recording, Since, percentile
@@ -35,11 +35,12 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     """`locust_requests`: the total in Locust's own statistics. `sent`: transmissions, so repeats too.
 
     `rejected`: notifications by reason. `given_up`: not answered for good after all retries. `unfinished`: devices without
-    a final result, those given up included. `elapsed_s`, `rate_per_s`: from the start of the schedule, or the first batch, to
-    the last result. `scheduled`: notifications whose instant came. `scheduled_per_s`, `reached_per_s`: their rate by the
-    schedule, and as they were handed to connections; `reached_share`: the latter as a share of the former; None in a closed
-    loop. `latency_ms`: from the scheduled instant to the answer, in a closed loop from sending, as `latency_from_sent_ms`
-    always. `ledger`: None where the control plane was not asked.
+    a final result, those given up included. `repeated`: devices that may have been sent twice, since a worker died.
+    `elapsed_s`, `rate_per_s`: from the start of the schedule, or the first batch, to the last result. `scheduled`:
+    notifications whose instant came. `scheduled_per_s`, `reached_per_s`: their rate by the schedule, and as they were handed to
+    connections; `reached_share`: the latter as a share of the former; None in a closed loop. `latency_ms`: from the scheduled
+    instant to the answer, in a closed loop from sending, as `latency_from_sent_ms` always. `ledger`: None where the control
+    plane was not asked.
 
     `cpu_s`: of the load generator while it sent, and of a simulator of our own. `bottleneck`: `simulator`, `load generator`,
     `rate` (the one asked for), or `neither` (windows, network, or other programs on the machine). `ceiling_per_s`: what the
@@ -67,6 +68,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     given_up: dict[str, int]
     retried: int
     unfinished: int
+    repeated: int = 0
     elapsed_s: float
     rate_per_s: float
     latency_ms: dict[str, int]
@@ -121,6 +123,7 @@ def make_report(
     tally, recording = outcome.tally, outcome.recording
     behind = behind_schedule(recording)
     from_sent = recording.latencies(Since.SENT)
+    load_cpu_s = tally.cpu_s / plan.processes
     figures = None
     if ledger is not None:
         figures = LedgerFigures(ledger.accepted_once, ledger.accepted_more, ledger.rejected, ledger.never or 0)
@@ -143,6 +146,7 @@ def make_report(
         rejected=dict(sorted(tally.rejected.items(), key=lambda item: -item[1])),
         given_up=tally.given_up,
         retried=tally.retried,
+        repeated=outcome.repeated,
         unfinished=outcome.devices - tally.settled,
         elapsed_s=round(tally.elapsed_s, 3),
         rate_per_s=round((tally.settled / tally.elapsed_s) if tally.elapsed_s else 0.0, 1),
@@ -153,7 +157,7 @@ def make_report(
             "load_generator": round(tally.cpu_s, 2),
             "simulator": None if simulator_cpu_s is None else round(simulator_cpu_s, 2),
         },
-        bottleneck=bottleneck(tally.elapsed_s, tally.cpu_s, simulator_cpu_s, paced=plan.scheduled and not behind),
+        bottleneck=bottleneck(tally.elapsed_s, load_cpu_s, simulator_cpu_s, paced=plan.scheduled and not behind),
         ceiling_per_s=ceiling.per_s,
         ceiling_from=ceiling.how,
         behind=behind,
@@ -203,6 +207,8 @@ def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateSha
         found.append(f"stopped early: {outcome.stopped}")
     if tally.settled != outcome.devices:
         found.append(f"{outcome.devices - tally.settled:,} of {outcome.devices:,} devices have no final answer")
+    if outcome.repeated:
+        found.append(possibly_twice(outcome.repeated))
     for reason, count in unexpected_rejections(tally, fates).items():
         found.append(f"{count:,} rejections with {reason}, which no fate of the population explains")
     if ledger is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from loadtest.arrival_source import ArrivalSource, Settled
+from loadtest.arrival_source import ArrivalSource, OpenBatch, Settled
 from loadtest.load_settings import FcmSettings, LoadSettings, connections_to
 from loadtest.source import PopulationSource
 from loadtest.tally import final_latency_ms
@@ -24,7 +24,7 @@ from sender.gevent_shell import GeventRun
 from sender.lane import LaneOptions
 from sender.pool import PoolOptions
 from sender.provider import Provider as SenderProvider
-from sender.store.records import Due
+from sender.store.records import Due, State
 from sender.template import Refusal, Template
 from simulator.devices.fates import Provider
 
@@ -110,6 +110,30 @@ class Side:
         lane = LaneOptions() if manner.streams_max is None else LaneOptions(streams_max=manner.streams_max)
         pool = PoolOptions(connections=connections, stall_timeout_s=STALL_TIMEOUT_S, lane=lane)
         self.run = make_run(self.delivery, self.source, pool, draw)
+
+    @property
+    def open(self) -> dict[int, OpenBatch | None]:
+        """The indices taken on that have no final result, with their batches in an open loop."""
+        delivery, ended = self.delivery, set()
+        found: dict[int, OpenBatch | None] = {}
+        for outcome in delivery.outcomes:  # not exchanged yet
+            if outcome.state is State.WAITING:
+                found[outcome.device_id] = None
+            else:
+                ended.add(outcome.device_id)
+        if self.arrivals is not None:
+            return {index: batch for index, batch in self.arrivals.batches.items() if index not in ended}
+        found |= dict.fromkeys(due.device_id for due in (*delivery.ready, *self.run.in_flight))
+        return found | dict.fromkeys(self.source.open)
+
+    def withdraw(self) -> None:
+        """Let go of all that is not in flight, which somebody else sends; the run ends with the last answer."""
+        self.delivery.take_back()
+        self.source.forget_unclaimed()
+        if self.arrivals is not None:
+            self.arrivals.forget_all_but({due.device_id for due in self.run.in_flight})
+            self.arrivals.end()
+        self.run.wake()
 
     def take_counts(self) -> Counted | None:
         """What was counted since the last call; None for nothing."""

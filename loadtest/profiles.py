@@ -7,8 +7,7 @@ All are made of straight lines, so that the integral is exact, and they compose.
     |- Curve     straight lines between knots; then the last rate for ever, or the same again
     |- Until     another one, and nothing after an instant
     |- Then      one for as long as it lasts, then another
-    |- Sum       two at once
-    `- Scaled    a share of another one, as each of several processes sends it
+    `- Sum       two at once
 """
 
 import math
@@ -159,28 +158,6 @@ class Sum:
 
     def total(self, elapsed_s: float) -> float:
         return self.one.total(elapsed_s) + self.other.total(elapsed_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Scaled:
-    """`share` of `profile`, at the same instants."""
-
-    profile: Profile
-    share: float
-
-    @property
-    def duration_s(self) -> float:
-        return self.profile.duration_s
-
-    @property
-    def natural_s(self) -> float:
-        return self.profile.natural_s
-
-    def rate_per_s(self, elapsed_s: float) -> float:
-        return self.share * self.profile.rate_per_s(elapsed_s)
-
-    def total(self, elapsed_s: float) -> float:
-        return self.share * self.profile.total(elapsed_s)
 
 
 def instant_of(profile: Profile, count: float, after_s: float = 0.0) -> float | None:

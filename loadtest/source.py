@@ -67,6 +67,20 @@ class PopulationSource:
         """Devices of the range that were not claimed yet, or wait to be sent again."""
         return self.count_of(self._next, self._stop) + len(self._waiting)
 
+    @property
+    def open(self) -> list[int]:
+        """The indices of these devices."""
+        ahead: Iterable[int] = range(self._next, self._stop)
+        if self._provider is not None:
+            providers = self._population.providers(self._next, self._stop)
+            ahead = [index for index, each in zip(ahead, providers, strict=True) if each is self._provider]
+        return [*ahead, *(index for _, index, _ in self._waiting)]
+
+    def forget_unclaimed(self) -> None:
+        """Somebody else sends to these devices."""
+        self._next = self._stop
+        self._waiting.clear()
+
     def count_of(self, start: int, stop: int) -> int:
         """How many devices from `start` to before `stop` are of the provider that is meant."""
         if self._provider is None:

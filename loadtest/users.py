@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 import gevent
+import gevent.event
+import locust.runners
 import locust.stats
 import msgspec
 from locust import User, constant, events, tag, task
@@ -30,9 +32,12 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtest.errors import LoadSettingsError
-from loadtest.index_range import IndexRange
+from loadtest.index_pool import IndexPool
+from loadtest.lease_master import Master
+from loadtest.lease_worker import Worker
+from loadtest.leases import Piece
 from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
-from loadtest.load_outcome import LoadOutcome, unexpected_rejections
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections
 from loadtest.load_population import PROVIDERS
 from loadtest.load_settings import (
     ARRIVALS,
@@ -47,11 +52,10 @@ from loadtest.load_settings import (
 from loadtest.load_side import Counted
 from loadtest.locust_events import listen
 from loadtest.locust_statistics import record_batch, record_notifications, record_part
-from loadtest.profile_text import MAX
-from loadtest.worker_shares import Master, Worker
 from loadtest.workloads.manner import DEFAULT_MANNER, PUSH, Manner
 from loadtest.workloads.options import WorkloadOptions
 from loadtest.workloads.options import add_options as add_workload_options
+from loadtest.workloads.part_lines import lines_of
 from sender.errors import SenderConfigurationError
 from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
@@ -65,6 +69,8 @@ logger = logging.getLogger(__name__)
 
 # A run of millions may last seconds only: five of them between two points of a chart are too many.
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
+# What a worker has not reported when it dies, another one sends again: three seconds of it are too many.
+locust.runners.WORKER_REPORT_INTERVAL = 1
 
 
 def _number(kind: type[int] | type[float], low: int, high: float, says: str) -> Callable[[str], float]:
@@ -142,10 +148,11 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
     )
     add(
         "--load-profile",
-        default=MAX,
+        default="",
         metavar="NAME:KEY=VALUE,...",
         help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts joined "
-        "by `+` and `then`. max: nothing is scheduled, each user sends as fast as it is answered.",
+        "by `+` and `then`. max: nothing is scheduled, each user sends as fast as it is answered. Default: steady:rate=50%% "
+        "with a --ceiling, max without.",
     )
     add("--arrivals", default="constant", choices=ARRIVALS, help="Batches come in time, or by chance (with the seed).")
     add(
@@ -189,6 +196,7 @@ class Load:
     def __init__(self) -> None:
         self.campaign: LoadCampaign | None = None
         self._environment: Environment
+        self._ready = gevent.event.Event()
         self._settings: LoadSettings | None = None
         self._master: Master | None = None
         self._worker: Worker | None = None
@@ -199,13 +207,19 @@ class Load:
     def on_init(self, environment: Environment, **_: object) -> None:
         """Check the options before anything starts; in the web form they can still be mended."""
         self._environment = environment
+        self._ready.set()
         runner = environment.runner
         if isinstance(runner, WorkerRunner):
             self._worker = Worker(runner, self.record_batch)  # its options come from the master
+            # Behind Locust's own listener, and so called before it, which says goodbye.
+            listen(environment.events.quitting, self._worker.leave)
             return
         choose_users(environment)
         if isinstance(runner, MasterRunner):
             self._master = Master(runner, self.end)
+            if environment.parsed_options is not None:
+                # The users of a worker that dies go to the others, and a worker that comes later gets some of theirs.
+                environment.parsed_options.enable_rebalancing = True
         if environment.parsed_options is not None and environment.parsed_options.headless:
             try:
                 self._read_settings()
@@ -221,12 +235,17 @@ class Load:
         if self._worker is None:  # which of its users will run, a worker does not know
             workload_options = cast(WorkloadOptions, environment.parsed_options)
             for user_class in environment.user_classes:
-                if issubclass(user_class, BatchUser):
-                    self._explained |= user_class.checked(workload_options, settings).explains
+                if not issubclass(user_class, BatchUser):
+                    continue
+                self._explained |= user_class.checked(workload_options, settings).explains
+                if user_class.one_process and self._master is not None:
+                    raise LoadSettingsError("--master, --processes", f"{user_class.__name__} runs in one process alone")
         return settings
 
     def on_test_start(self, environment: Environment, **_: object) -> None:
         """A campaign begins: the whole of it here, or shares of it with the workers."""
+        # A worker that comes late may be told to start before Locust has said that it is ready itself.
+        self._ready.wait()
         self.campaign, self._ended, self._refused = None, False, None
         environment.process_exit_code = None
         try:
@@ -236,13 +255,15 @@ class Load:
             elif self._worker is not None:
                 self.campaign = self._worker.begin(settings)
             else:
-                indices = IndexRange(settings.start_index, settings.population.count)
-                self.campaign = LoadCampaign(settings, indices, on_batch=self.record_batch)
+                pool = IndexPool([Piece(settings.start_index, settings.population.count)])
+                self.campaign = LoadCampaign(settings, pool, on_batch=self.record_batch)
         except (LoadSettingsError, SenderConfigurationError) as error:
             self._refused = str(error)
         if self._refused is not None:
             logger.error(self._refused)
             environment.process_exit_code = EXIT_BAD_OPTIONS
+            if self._worker is not None:
+                self._worker.refuse(self._refused)
             self.end()
         gc.collect()
         gc.freeze()
@@ -267,6 +288,16 @@ class Load:
             runner.quit()
         else:
             runner.stop()
+
+    def on_report_to_master(self, client_id: str, data: dict[str, object], **_: object) -> None:
+        """A worker is about to report."""
+        if self._worker is not None:
+            self._worker.report(data)
+
+    def on_worker_report(self, client_id: str, data: dict[str, object], **_: object) -> None:
+        """A worker has reported."""
+        if self._master is not None:
+            self._master.heard(client_id, data)
 
     def record_batch(self, batch: BatchResult) -> None:
         """Count one batch in Locust's statistics."""
@@ -293,30 +324,33 @@ class Load:
             logger.error(f"Stopped early: {outcome.stopped}")
         if not outcome.finished:
             logger.error(f"{settings.devices - tally.devices:,} of {settings.devices:,} devices have no final answer")
+        if outcome.repeated:
+            logger.error(possibly_twice(outcome.repeated))
+        for line in lines_of(tally.parts):
+            logger.info(line)
         for reason, count in unexpected.items():
             logger.error(f"{count:,} rejections with {reason}, which no fate of the population explains")
         if environment.process_exit_code is None:
-            environment.process_exit_code = 0 if outcome.finished and not unexpected else EXIT_INCOMPLETE
+            well = outcome.finished and not outcome.repeated and not unexpected
+            environment.process_exit_code = 0 if well else EXIT_INCOMPLETE
         result_file = environment.parsed_options.result_file if environment.parsed_options is not None else ""
         if result_file:
             Path(result_file).write_bytes(msgspec.json.encode(outcome))
 
     def _outcome(self, settings: LoadSettings) -> LoadOutcome:
-        stopped = None
-        if self._master is not None:
-            tally, recording, stopped = self._master.tally, self._master.recording, self._master.stopped
-        else:
-            assert self.campaign is not None
-            tally, recording, stopped = self.campaign.tally, self.campaign.recording, self.campaign.stopped
+        campaign = self.campaign if self._master is None else self._master.campaign
+        assert campaign is not None
+        tally = campaign.tally
         total = self._environment.stats.total
         return LoadOutcome(
             devices=settings.devices,
             finished=tally.devices == settings.devices,
-            stopped=stopped,
+            stopped=campaign.stopped,
             locust_requests=total.num_requests,
             locust_failures=total.num_failures,
             tally=tally,
-            recording=recording,
+            recording=campaign.recording,
+            repeated=campaign.repeated,
             explained=sorted(self._explained),
         )
 
@@ -345,6 +379,9 @@ listen(events.init_command_line_parser, add_options)
 listen(events.init_command_line_parser, add_workload_options)
 listen(events.init, LOAD.on_init)
 listen(events.test_start, LOAD.on_test_start)
+# Before Locust's own listeners, since those of the runner come later: so both report the same notifications.
+listen(events.report_to_master, LOAD.on_report_to_master)
+listen(events.worker_report, LOAD.on_worker_report)
 listen(events.quitting, LOAD.on_quitting)
 
 
@@ -355,7 +392,8 @@ class BatchUser(User):
     users to send its share of the devices. Workloads derive from it, each with a task of its own, since tags stand at tasks.
 
     `part`: what its notifications are counted under beside the whole. `by_choice`: it runs only when it is named, or its tag.
-    `needs_batches`: batch after batch, so that it cannot be scheduled.
+    `needs_batches`: batch after batch, so that it cannot be scheduled. `one_process`: not over several workers. `further`:
+    what is counted went to devices that had their notification before.
     """
 
     abstract = True
@@ -363,6 +401,8 @@ class BatchUser(User):
     part = PUSH
     by_choice = True
     needs_batches = False
+    one_process = False
+    further = False
 
     @classmethod
     def manner_of(cls, options: WorkloadOptions, settings: LoadSettings) -> Manner:
@@ -411,7 +451,7 @@ class BatchUser(User):
             stopped = result.stopped
             LOAD.record_batch(result)
         finally:
-            campaign.end_batch(stopped)
+            campaign.end_batch(indices, stopped)
             if campaign.finished:
                 LOAD.end()
 
@@ -431,7 +471,7 @@ class BatchUser(User):
         """Count what a sender has counted, in the campaign and in Locust's statistics."""
         campaign = self.campaign
         assert campaign is not None
-        campaign.count(provider, counted, self.part)
+        campaign.count(provider, counted, self.part, further=self.further)
         failures = counted.counts.rejected + counted.given_up
         settled = counted.counts.accepted + failures.total()
         if settled or counted.latency_ms:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.index_range import IndexRange, shares
+from loadtest.index_range import IndexRange
 
 
 @given(st.integers(0, 50), st.integers(0, 200), st.lists(st.integers(1, 60), min_size=1, max_size=30))
@@ -17,20 +17,6 @@ def test_what_is_taken_is_the_range_from_its_front_without_gap_or_repeat(
     assert indices.remaining == count - len(taken)
 
 
-@given(st.integers(0, 2**40), st.integers(0, 10_000), st.integers(1, 40))
-def test_shares_cover_the_range_and_differ_by_one_at_most(start: int, count: int, parts: int) -> None:
-    divided = shares(start, count, parts)
-    assert len(divided) == parts
-    assert [share.start for share in divided[1:]] == [share.stop for share in divided[:-1]]
-    assert (divided[0].start, divided[-1].stop) == (start, start + count)
-    assert max(map(len, divided)) - min(map(len, divided)) <= 1
-
-
 def test_a_range_that_runs_backwards_is_refused() -> None:
     with pytest.raises(ValueError, match="from 5 to 3"):
         IndexRange(5, 3)
-
-
-def test_no_parts_are_refused() -> None:
-    with pytest.raises(ValueError, match="0 parts"):
-        shares(0, 10, 0)

@@ -221,13 +221,13 @@ def test_an_open_loop_ends_when_a_provider_stops_it(rig: RigProcess) -> None:
     assert "Stopped early" in done.stderr and "InvalidProviderToken" in done.stderr
 
 
-def test_workers_get_shares_of_their_own(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
+def test_three_workers_send_every_device_its_notification_once(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
     control.declare(105, 20_000)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     result = tmp_path / "result.json"
     done = locust(
-        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "4",
+        rig, "--processes", "3", "--master-bind-port", port, "--master-port", port, "--users", "4",
         "--spawn-rate", "4", "--devices", "20000", "--seed", "105", *FATES, "--result-file", str(result),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from loadtest.index_range import IndexRange
 from loadtest.profile_plot import duration_text, plot
 from loadtest.profile_shapes import SHAPES
 from loadtest.profile_text import PARTS_MAX, TEXT_CHARACTERS_MAX, ProfileError, read_profile
-from loadtest.profiles import Curve, Profile, Scaled, capacity, instant_of, peak_per_s
+from loadtest.profiles import Curve, Profile, capacity, instant_of, peak_per_s
 
 TEXTS = (
     "steady:rate=1000",
@@ -176,12 +176,6 @@ def test_with_chance_the_rest_comes_at_its_end(text: str) -> None:
         batches = list(arrivals(profile(text), IndexRange(0, 200), 10, random.Random(seed)))
         assert batches[-1].indices.stop == 200
         assert batches[-1].at_s <= 4
-
-
-@given(st.sampled_from(TEXTS), st.integers(1, 16))
-def test_shares_of_a_profile_add_up_to_it(text: str, parts: int) -> None:
-    made = profile(text)
-    assert sum(Scaled(made, 1 / parts).total(9.5) for _ in range(parts)) == pytest.approx(made.total(9.5))
 
 
 def test_batches_are_as_small_as_a_hundred_a_second_at_the_peak_need() -> None:
