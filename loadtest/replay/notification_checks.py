@@ -99,9 +99,8 @@ def _left_to_be_answered_s(connection: Connection, exchange: Exchange) -> float 
     farewells = [each for each in connection.goaways if each.by == "simulator"]
     if not farewells or farewells[-1].code != ErrorCode.NO_ERROR or exchange.fate is Fate.DISOWNED:
         return None
-    told_s, answer = farewells[-1].at_s, exchange.answer
-    under_way = exchange.opened_s <= told_s and not (answer is not None and answer.at_s <= told_s)
-    return told_s if under_way and exchange.ended_s >= told_s else None
+    told_s = farewells[-1].at_s
+    return told_s if exchange.opened_s <= told_s < exchange.ended_s else None
 
 
 def attempts(played: Played) -> Measured:
