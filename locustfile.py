@@ -4,6 +4,16 @@
 """
 
 from loadtest.users import PushUser
+from loadtest.workloads.campaigns import CampaignsUser
+from loadtest.workloads.connection_steps import ConnectionStepsUser
 from loadtest.workloads.user_classes import BadSenderUser, PayloadSizesUser, TokenRotationUser, UninstallWaveUser
 
-__all__ = ["BadSenderUser", "PayloadSizesUser", "PushUser", "TokenRotationUser", "UninstallWaveUser"]
+__all__ = [
+    "BadSenderUser",
+    "CampaignsUser",
+    "ConnectionStepsUser",
+    "PayloadSizesUser",
+    "PushUser",
+    "TokenRotationUser",
+    "UninstallWaveUser",
+]

@@ -24,12 +24,14 @@ Plain = Population | RegistrationPopulation | MixedPopulation
 def with_dead(population: Devices, share: float, option: str) -> Plain:
     """The same devices, with a further `share` of all unregistered. Raises LoadSettingsError naming `option`."""
     assert isinstance(population, Plain)
-    before = dict(population.fates).get(Fate.UNREGISTERED, 0.0)
+    others, before = population.fates, 0.0
+    if others and others[-1][0] is Fate.UNREGISTERED:
+        *rest, (_, before) = others
+        others = tuple(rest)
     # Behind all others, so that it grows at the cost of the active ones alone.
-    fates: FateShares = (
-        *((fate, each) for fate, each in population.fates if fate is not Fate.UNREGISTERED),
-        (Fate.UNREGISTERED, before + share),
-    )
+    if any(fate is Fate.UNREGISTERED for fate, _ in others):
+        raise LoadSettingsError("--fate", "name unregistered last: its share grows, and the others keep their devices")
+    fates: FateShares = (*others, (Fate.UNREGISTERED, before + share))
     try:
         return replace(population, fates=fates)
     except ValueError as error:

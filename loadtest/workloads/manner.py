@@ -10,7 +10,7 @@ from sender.fcm.message_template import MessageTemplate
 from sender.provider import Provider as SenderProvider
 from sender.template import Template
 from simulator.devices.draws import Devices
-from simulator.devices.fates import Provider
+from simulator.devices.fates import Fate, Provider
 
 PUSH = "push"
 """The part of a campaign that its ordinary users send."""
@@ -47,3 +47,6 @@ class Manner:
 
 
 DEFAULT_MANNER = Manner()
+
+UNREGISTERED = frozenset(filter(None, (Fate.UNREGISTERED.reason, Fate.UNREGISTERED.error_code)))
+"""What either provider says of a device that is gone."""

@@ -17,6 +17,10 @@ class WorkloadOptions(Protocol):
     dead_to: float
     rotate_token: str
     bad_habits: str
+    connection_steps: str
+    campaigns: int
+    feedback: str
+    uninstalls: float
 
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
@@ -48,6 +52,26 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         default=HABITS_DEFAULT,
         metavar="HABIT,...",
         help=f"BadSenderUser: some of {', '.join(Habit)}.",
+    )
+    add(
+        "--connection-steps",
+        default="1x1000,1x100,2x100,4x100,4x1000",
+        metavar="CONNECTIONSxSTREAMS,...",
+        help="ConnectionStepsUser: connections that each user keeps to a provider, and requests at a time on each.",
+    )
+    add("--campaigns", default=3, type=int, metavar="N", help="CampaignsUser: campaigns, one after another.")
+    add(
+        "--feedback",
+        default="on",
+        choices=("on", "off"),
+        help="CampaignsUser: whether it leaves out the devices that answers have called gone.",
+    )
+    add(
+        "--uninstalls",
+        default=0.02,
+        type=float,
+        metavar="SHARE",
+        help="CampaignsUser: share (0 to 1) of all devices that uninstall between one campaign and the next.",
     )
 
 

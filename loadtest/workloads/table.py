@@ -1,6 +1,8 @@
 """All users of load tests: what a locustfile has to name."""
 
 from loadtest.users import BatchUser, PushUser
+from loadtest.workloads.campaigns import CampaignsUser
+from loadtest.workloads.connection_steps import ConnectionStepsUser
 from loadtest.workloads.user_classes import (
     BadSenderUser,
     PayloadSizesUser,
@@ -9,6 +11,15 @@ from loadtest.workloads.user_classes import (
 )
 
 WORKLOADS: dict[str, type[BatchUser]] = {
-    user.part: user for user in (PushUser, PayloadSizesUser, UninstallWaveUser, TokenRotationUser, BadSenderUser)
+    user.part: user
+    for user in (
+        PushUser,
+        PayloadSizesUser,
+        UninstallWaveUser,
+        ConnectionStepsUser,
+        TokenRotationUser,
+        CampaignsUser,
+        BadSenderUser,
+    )
 }
 """The user classes by name: what `pushrig load --workload` and `locust --tags` call them."""

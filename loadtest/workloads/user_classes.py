@@ -11,7 +11,7 @@ from loadtest.load_settings import LoadSettings
 from loadtest.users import BatchUser
 from loadtest.workloads.bad_delivery import BadDelivery, Habit, habits_of
 from loadtest.workloads.dying_devices import uninstall_wave
-from loadtest.workloads.manner import Manner, reference_delivery
+from loadtest.workloads.manner import UNREGISTERED, Manner, reference_delivery
 from loadtest.workloads.options import WorkloadOptions, number_of, share_of
 from loadtest.workloads.payload_sizes import PayloadSizes, padded_message, padded_payload, padding_of
 from loadtest.workloads.rotating_credential import RotatingCredential
@@ -19,10 +19,9 @@ from sender.credential import Credential
 from sender.delivery import Delivery
 from sender.provider import Provider as SenderProvider
 from sender.reaction import RetryPolicy
-from simulator.devices.fates import Fate, Provider
+from simulator.devices.fates import Provider
 
 PER_CONNECTION, PER_BATCH = "connection", "batch"
-_UNREGISTERED = frozenset(filter(None, (Fate.UNREGISTERED.reason, Fate.UNREGISTERED.error_code)))
 
 
 class PayloadSizesUser(BatchUser):
@@ -58,7 +57,7 @@ class UninstallWaveUser(BatchUser):
     def manner_of(cls, options: WorkloadOptions, settings: LoadSettings) -> Manner:
         first, last = share_of("--dead-from", options.dead_from), share_of("--dead-to", options.dead_to)
         population = uninstall_wave(settings.population, settings.start_index, first, last)
-        return Manner(population=population, explains=_UNREGISTERED)
+        return Manner(population=population, explains=UNREGISTERED)
 
     @tag(part)
     @task

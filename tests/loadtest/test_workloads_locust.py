@@ -126,11 +126,56 @@ def test_provider_tokens_that_change_too_often_are_answered_429(rig: RigProcess,
     assert "have no final answer" in played.done.stderr
 
 
+def test_steps_of_connections_and_streams_have_figures_of_their_own(rig: RigProcess, tmp_path: Path) -> None:
+    control = ControlClient(rig.running.control_url)
+    before = control.stats().counters.connections_total
+    played = play(rig, tmp_path, "ConnectionStepsUser", "--connection-steps", "1x1000,3x10", users=1)
+    assert played.done.returncode == 0, played.done.stderr
+    assert each_once(played.ledger)
+    assert {name: count for (_, name), (count, _) in played.rows.items() if "x" in name} == {
+        "1x1000": 1_000,
+        "3x10": 1_000,
+    }
+    assert {name: part.accepted for name, part in played.tally.parts.items()} == {"1x1000": 1_000, "3x10": 1_000}
+    assert control.stats().counters.connections_total - before == 1 + 3
+    assert max(played.tally.parts["1x1000"].latency_ms) > 0
+
+
+@pytest.mark.parametrize("feedback", ["on", "off"])
+def test_the_invalid_share_falls_from_campaign_to_campaign_with_feedback_alone(
+    rig: RigProcess, tmp_path: Path, feedback: str
+) -> None:
+    arguments = ("CampaignsUser", "--feedback", feedback, "--fate", "unregistered=0.2", "--uninstalls", "0.05")
+    played = play(rig, tmp_path, *arguments, "--provider", "both")
+    assert played.done.returncode == 0, played.done.stderr
+    first, second, third = (played.tally.parts[f"campaign {number}"] for number in (1, 2, 3))
+    invalid = [sum(part.rejected.values()) for part in (first, second, third)]
+    assert first.settled == DEVICES
+    assert invalid[0] == played.ledger.rejected == pytest.approx(DEVICES * 0.2, abs=70)
+    if feedback == "on":
+        assert second.settled == DEVICES - invalid[0]
+        assert third.settled == second.settled - invalid[1]
+        assert max(invalid[1:]) == pytest.approx(DEVICES * 0.05, abs=40)
+        assert f"campaign 2: {second.settled:,} notifications, {invalid[1]:,} rejected" in played.done.stderr
+    else:
+        assert second.settled == third.settled == DEVICES
+        assert invalid[0] < invalid[1] < invalid[2]
+    # The first campaign is what the ledger knows of devices; the others come on top.
+    assert played.tally.devices == DEVICES
+    assert played.ledger.accepted_once + played.ledger.accepted_more == first.accepted
+    assert played.ledger.accepted_more == second.accepted
+    assert played.rows["", "Aggregated"][0] == sum(part.settled for part in (first, second, third))
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("--tags", "nobody"), "--tags, --exclude-tags: no user has what they leave: nobody"),
         (("UninstallWaveUser", "--dead-to", "1.1"), "--dead-to: must be a share from 0 to 1, not 1.1"),
+        (
+            ("CampaignsUser", "--load-profile", "steady:rate=100"),
+            "--load-profile: CampaignsUser sends batch after batch",
+        ),
         (
             ("BadSenderUser", "--load-profile", "steady:rate=100"),
             "--bad-habits: reconnect: needs batch after batch: give it without --load-profile",
