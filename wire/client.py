@@ -4,21 +4,23 @@ Requests that repeat all but two field values are sent through a `PreparedReques
 constant prefix, the two values and the body.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 
 from wire import frames
-from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection
+from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection, compression_error
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
 from wire.fields import content_length, request_fault, response_fault
-from wire.hpack import Encoder, literal_name, string
+from wire.heads import Varying
+from wire.hpack import Encoder, HpackError, integer, literal_name
 from wire.request import Head, Response
 from wire.streams import Receiving
 
 _unpack_frame = frames.FRAME_HEADER.unpack_from
 _pack_frame = frames.FRAME_HEADER.pack
-# String literals shorter than this say their length in one byte (RFC 7541, section 5.1).
-_LENGTH_BYTES = [bytes((length,)) for length in range(127)]
+_pack_frame_start = struct.Struct(">BHBB").pack
+_pack_stream = struct.Struct(">I").pack
 _NEVER = object()
 INFORMATIONAL_ENDS = "an informational response ends the stream (8.1)"
 EARLY_FAULT = "{} before the head of the response (8.1)"
@@ -31,13 +33,31 @@ class PreparedRequest:
     name is among them. Used on another connection it is encoded anew: right, but slow when they take turns.
     """
 
-    __slots__ = ("after", "before", "between", "fields", "generation", "takes_second")
+    __slots__ = (
+        "after",
+        "before",
+        "between",
+        "block_bytes",
+        "fields",
+        "first_bytes",
+        "generation",
+        "parts",
+        "second_bytes",
+        "takes_second",
+    )
 
     def __init__(self, fields: Sequence[tuple[bytes, bytes]], *, takes_second: bool) -> None:
         self.fields = tuple(fields)
         self.takes_second = takes_second
+        # The encoding: up to the first value, up to the second, and behind it, without the lengths of the two.
         self.generation = _NEVER
         self.before = self.between = self.after = b""
+        # For values of these lengths (None: there is no second): the length of the block, and what is the same in all of their
+        # requests: the frame header but for its stream, and the three parts of the block with the lengths.
+        self.first_bytes = 0
+        self.second_bytes: int | None = 0
+        self.block_bytes = 0
+        self.parts = b"", b"", b"", b""
 
 
 class ClientConnection(Connection):
@@ -110,48 +130,52 @@ class ClientConnection(Connection):
         The caller has looked at `streams_free`. Parts of the body that no window allows are sent later. Raises
         LocalProtocolError when the connection is closing or the peer's limit is reached.
         """
-        stream_id = self._next_stream_id
-        if len(self._windows) >= self.remote.streams_max or self.closing:
+        stream_id, windows, remote, size = self._next_stream_id, self._windows, self.remote, len(body)
+        if (
+            len(windows) >= remote.streams_max
+            # `closing`, at half the cost: an end that has failed has said goodbye as well.
+            or self.goaway_received is not None
+            or self.goaway_sent is not None
+            or stream_id > frames.STREAM_ID_MAX
+        ):
             raise LocalProtocolError("no stream is free on this connection")
-        if (second is not None) is not prepared.takes_second:
-            raise LocalProtocolError(f"{self.request_varying[1]!r} needs a value where it was prepared, and only there")
-        if prepared.generation is not self._encoder.generation:
-            self._encode(prepared)
-        if second is None:
-            if len(first) >= 127:
-                block = prepared.before + string(first) + prepared.between
-            else:
-                block = prepared.before + _LENGTH_BYTES[len(first)] + first + prepared.between
-        elif len(first) >= 127 or len(second) >= 127:
-            block = prepared.before + string(first) + prepared.between + string(second) + prepared.after
-        else:
-            block = b"".join(
-                (
-                    prepared.before,
-                    _LENGTH_BYTES[len(first)],
-                    first,
-                    prepared.between,
-                    _LENGTH_BYTES[len(second)],
-                    second,
-                    prepared.after,
-                )
-            )
-        size, head_size, window = len(body), len(block), self.remote.window_bytes
+        if (
+            prepared.generation is not self._encoder.generation
+            or len(first) != prepared.first_bytes
+            or (None if second is None else len(second)) != prepared.second_bytes
+        ):
+            self._fit(prepared, first, second)
+        frame_start, start, middle, end = prepared.parts
+        second = second or b""
+        window = remote.window_bytes
         if (
             not 0 < size <= self.outbound_window
             or size > window
             or size > 0xFFFF
-            or size > self.remote.frame_bytes_max
-            or head_size > 0x3FFF
+            or size > remote.frame_bytes_max
+            or prepared.block_bytes > 0x3FFF
         ):
-            return self._send_block(block, body)
-        self._out.append(
-            b"".join((_pack_frame(0, head_size, 1, 4, stream_id), block, _pack_frame(0, size, 0, 1, stream_id), body))
-        )
+            return self._send_block(b"".join((start, first, middle, second, end)), body)
+        stream, data_start = _pack_stream(stream_id), _pack_frame(0, size, 0, 1, stream_id)
+        self._out.append(b"".join((frame_start, stream, start, first, middle, second, end, data_start, body)))
         self.outbound_window -= size
-        self._windows[stream_id] = window - size
+        windows[stream_id] = window - size
         self._next_stream_id = stream_id + 2
         return stream_id
+
+    def _fit(self, prepared: PreparedRequest, first: bytes, second: bytes | None) -> None:
+        """Bring a prepared request up to date with the table and with the lengths of its values."""
+        if (second is not None) is not prepared.takes_second:
+            raise LocalProtocolError(f"{self.request_varying[1]!r} needs a value where it was prepared, and only there")
+        if prepared.generation is not self._encoder.generation:
+            self._encode(prepared)
+        start = prepared.before + integer(len(first), 0x7F, 0)
+        middle, end = prepared.between, prepared.after
+        if second is not None:
+            middle += integer(len(second), 0x7F, 0)
+        prepared.first_bytes, prepared.second_bytes = len(first), None if second is None else len(second)
+        prepared.block_bytes = size = sum(map(len, (start, first, middle, second or b"", end)))
+        prepared.parts = _pack_frame_start(size >> 16, size & 0xFFFF, 1, 4), start, middle, end
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> int:
         """Send any request but HEAD and CONNECT, whose answers end by other rules; returns its stream id.
@@ -214,84 +238,85 @@ class ClientConnection(Connection):
         return responses
 
     def _read_frames(self, data: bytes, size: int, responses: list[Response]) -> int:
-        """All whole frames of `data`; returns where the first incomplete one starts. The hot path of the sender."""
-        windows, receiving, sending, read_head = self._windows, self._receiving, self._sending, self._heads.read
-        plain, frame_bytes_max, block_bytes_max = self._plain()
+        """All whole frames of `data`; returns where the first incomplete one starts."""
         at = 0
-        while size - at >= 9:
+        while True:
+            if self._fast and self.settings_received and self._block is None:
+                at = self._read_usual_frames(data, at, size, responses)
+            if size - at < 9:
+                return at
             high, low, kind, flags, stream_id = _unpack_frame(data, at)
             start = at + 9
             end = start + (high << 16 | low)
-            if end > size:
-                if end - start > frame_bytes_max:
-                    raise self._too_long(end - start)
-                break
-            # The usual answers: HEADERS that end the stream, and HEADERS with the whole body in the DATA frame behind it.
-            if (
-                kind == 1
-                and (flags == 5 or flags == 4)
-                and plain
-                and stream_id in windows
-                and stream_id not in receiving
-                and stream_id not in sending
-                and end - start <= block_bytes_max
-            ):
-                body_end = end if flags == 5 else self._whole_body(data, end, size, stream_id)
-                if body_end:
-                    try:
-                        head, varying = read_head(data[start:end])
-                    except ValueError as error:
-                        raise RemoteProtocolError(ErrorCode.COMPRESSION_ERROR, str(error)) from None
-                    body = data[end + 9 : body_end]
-                    length = head.content_length
-                    self.inbound_window -= len(body)
-                    at = body_end
-                    if head.fault is None and head.fields[0][1] >= b"2" and (length is None or length == len(body)):
-                        del windows[stream_id]
-                        responses.append(Response(stream_id, head, varying, body))
-                    else:
-                        why = head.fault or self._fault_of_whole(head, len(body), flags)
-                        self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
-                    continue
-            if end - start > frame_bytes_max:
+            if end - start > self._announced.frame_bytes_max:
                 raise self._too_long(end - start)
+            if end > size:
+                return at
             self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            plain, frame_bytes_max, block_bytes_max = self._plain()
             at = end
+
+    def _read_usual_frames(self, data: bytes, at: int, size: int, responses: list[Response]) -> int:
+        """The frames of usual answers; returns where the first frame starts that is another, or incomplete.
+
+        The hot path of the sender. A usual answer is HEADERS that end the stream, or HEADERS and one DATA frame with all of the
+        body.
+        """
+        windows, receiving, sending, read_head = self._windows, self._receiving, self._sending, self._heads.read
+        # Only other frames change these.
+        block_bytes_max = min(self._announced.frame_bytes_max, HEADER_BLOCK_BYTES_MAX)
+        body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
+        body_bytes = 0
+        begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
+        final: Head | None = None  # the last head that began a response
+        try:
+            while size - at >= 9:
+                high, low, kind, flags, stream_id = _unpack_frame(data, at)
+                start = at + 9
+                end = start + low
+                if end > size or high:
+                    break
+                if kind == 1:
+                    if (
+                        (flags != 5 and flags != 4)
+                        or low > block_bytes_max
+                        or stream_id not in windows
+                        or stream_id in sending
+                        or stream_id in receiving
+                        or stream_id in begun
+                    ):
+                        break
+                    head, varying = read_head(data[start:end])
+                    if head is not final:
+                        if not self._begins_response(stream_id, head, None, end_stream=flags == 5):
+                            at = end
+                            continue
+                        final = head
+                    if flags == 4:
+                        begun[stream_id] = head, varying
+                    elif head.content_length:
+                        why = LENGTH_FAULT.format(head.content_length, 0)
+                        self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
+                    else:
+                        del windows[stream_id]
+                        responses.append(Response(stream_id, head, varying, b""))
+                elif kind == 0 and flags == 1 and stream_id in begun and low <= body_bytes_max:
+                    head, varying = begun[stream_id]
+                    length = head.content_length
+                    if length is not None and length != low:
+                        break
+                    del begun[stream_id], windows[stream_id]
+                    body_bytes += low
+                    responses.append(Response(stream_id, head, varying, data[start:end]))
+                else:
+                    break
+                at = end
+        except HpackError as error:
+            raise compression_error(error) from None
+        finally:
+            self.inbound_window -= body_bytes
+            for stream_id, (head, varying) in begun.items():
+                receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         return at
-
-    @staticmethod
-    def _fault_of_whole(head: Head, body_bytes: int, flags: int) -> str:
-        """What the general way would have said of a response read in place, whose head is well formed."""
-        if head.fields[0][1] >= b"2":
-            return LENGTH_FAULT.format(head.content_length, body_bytes)
-        return INFORMATIONAL_ENDS if flags & frames.END_STREAM else EARLY_FAULT.format("DATA")
-
-    def _plain(self) -> tuple[bool, int, int]:
-        """What the hot path has to know, and what only other frames can change: whether it may be taken, the longest frame,
-        the longest header block."""
-        frame_bytes_max = self._announced.frame_bytes_max
-        plain = self._fast and self.settings_received and self._block is None
-        return plain, frame_bytes_max, min(frame_bytes_max, HEADER_BLOCK_BYTES_MAX)
-
-    def _whole_body(self, data: bytes, at: int, size: int, stream_id: int) -> int:
-        """Where the DATA frame at `at` ends, if it is there whole, carries all of this stream's body, and fits; else 0."""
-        if size - at < 9:
-            return 0
-        high, low, kind, flags, of_stream = _unpack_frame(data, at)
-        end = at + 9 + int(low)
-        if (
-            kind == 0
-            and flags == 1
-            and of_stream == stream_id
-            and not high
-            and end <= size
-            and low <= self._announced.frame_bytes_max
-            and low <= self.local.window_bytes
-            and low <= self.body_bytes_max
-        ):
-            return end
-        return 0
 
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id >= self._next_stream_id
@@ -330,17 +355,21 @@ class ClientConnection(Connection):
         if stream_id not in self._windows:
             self._unexpected(stream_id, "HEADERS")
             return
+        if self._begins_response(stream_id, head, fault, end_stream=end_stream):
+            receiving = self._receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
+            if end_stream:
+                self._end_of_message(stream_id, receiving)
+
+    def _begins_response(self, stream_id: int, head: Head, fault: str | None, *, end_stream: bool) -> bool:
+        """Whether a header section is the head of a response. A malformed one ends its stream, informational ones go by."""
         fault = head.fault or fault
         if fault is None and head.fields[0][1] < b"2":
             if not end_stream:
-                return  # informational; the response itself is still to come (section 8.1)
+                return False  # the response itself is still to come (section 8.1)
             fault = INFORMATIONAL_ENDS
         if fault is not None:
             self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, fault)
-            return
-        receiving = self._receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
-        if end_stream:
-            self._end_of_message(stream_id, receiving)
+        return fault is None
 
     def _complete(self, stream_id: int, receiving: Receiving) -> None:
         if stream_id in self._sending:

@@ -66,6 +66,18 @@ def test_values_of_any_length_are_sent_whole(size: int) -> None:
     ]
 
 
+def test_lengths_of_values_may_change_from_one_request_to_the_next() -> None:
+    client = open_client()
+    both, alone = client.prepare(SHARED), client.prepare(WITHOUT_ID)
+    lengths = [(5, 5), (5, 5), (6, 5), (6, 7), (127, 7), (7, 127), (7, 300), (5, 5), (20_000, 5), (5, 5)]
+    for first, second in lengths:
+        client.send(both, b"/" * first, b"i" * second, b"{}")
+        client.send(alone, b"/" * first, None, b"{}")
+    assert [fields for fields, _ in _carry(client)] == [
+        _fields(b"/" * first, value) for first, second in lengths for value in (b"i" * second, None)
+    ]
+
+
 @pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 65_535, 65_536])
 def test_bodies_of_any_length_are_sent_as_windows_allow(size: int) -> None:
     client, server = open_client(), open_server()
