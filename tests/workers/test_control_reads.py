@@ -352,3 +352,25 @@ def test_frames_of_all_processes_are_numbered_and_filtered(control: WorkersServe
     assert line["text"] == "two"
     assert _lines(control.call("GET", f"/api/v1/frames?after={lines[0]['number']}&limit=1")) == lines[1:2]
     assert get(control, "/api/v1/frame-log")["lines"] == 3
+
+
+def test_the_newest_lines_of_all_are_shown_as_many_as_one_process_keeps(
+    control: WorkersServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.workers.gathering.RECENT_LINES_MAX", 3)
+    control.call("PUT", "/api/v1/frame-log", {"on": True})
+    for number in (0, 1):
+        for _ in range(4):
+            control.of_worker(number, lambda rig: rig.frame_log.note(1, "a line"))
+    lines = _lines(control.call("GET", "/api/v1/frames"))
+    assert [each["number"] for each in lines] == [6, 7, 8]
+    assert get(control, "/api/v1/frame-log")["lines"] == 8
+
+
+def test_what_is_kept_of_numbers_is_bounded_by_what_can_be_seen(control: WorkersServer) -> None:
+    for at_ms in range(3 * ENTRIES):
+        control.journal_of(at_ms % 2, row(at_ms))
+        get(control, "/api/v1/stats")
+    assert control.view is not None
+    assert control.view._journal.last == 3 * ENTRIES
+    assert control.view._journal.runs <= ENTRIES
