@@ -6,6 +6,7 @@
 from loadtest.users import PushUser
 from loadtest.workloads.campaigns import CampaignsUser
 from loadtest.workloads.connection_steps import ConnectionStepsUser
+from loadtest.workloads.topics import TopicsUser
 from loadtest.workloads.user_classes import BadSenderUser, PayloadSizesUser, TokenRotationUser, UninstallWaveUser
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "PayloadSizesUser",
     "PushUser",
     "TokenRotationUser",
+    "TopicsUser",
     "UninstallWaveUser",
 ]

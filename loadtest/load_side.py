@@ -33,7 +33,7 @@ STALL_TIMEOUT_S = 30.0
 _PAYLOAD_START = (
     b'{"aps":{"alert":{"title":"Sale starts now","body":"20% off until Friday"},"sound":"default"},"device":'
 )
-_OWN_MESSAGE = compile_message(
+OWN_MESSAGE = compile_message(
     b'{"notification":{"title":"Sale starts now","body":"20% off until Friday"},"data":{"campaign":"black-friday"}}'
 )
 
@@ -163,7 +163,7 @@ def _apns(settings: LoadSettings, template: Template | None, campaign_key: int) 
 def _fcm(
     settings: LoadSettings, fcm: FcmSettings, template: MessageTemplate | None, campaign_key: int
 ) -> SenderProvider:
-    template = template or _OWN_MESSAGE
+    template = template or OWN_MESSAGE
     options = FcmOptions(fcm.account.project_id, settings.endpoint.authority)
     return FcmProvider(options, template.bodies(campaign_key), personalised=bool(template.names))
 

@@ -1,8 +1,8 @@
-"""Carries a credential's request to its endpoint and the answer back: HTTP/1.1, blocking, for a thread."""
+"""Carries a call to an endpoint and the answer back, mostly a credential's request: HTTP/1.1, blocking, for a thread."""
 
 import http.client
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from sender.network_errors import in_words
 
 TIMEOUT_S = 10.0
 ANSWER_BYTES_MAX = 65_536
-FORM = {"content-type": "application/x-www-form-urlencoded", "connection": "close"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def fetcher(ca_file: Path | None, *, timeout_s: float = TIMEOUT_S) -> Callable[[CredentialRequest], CredentialAnswer]:
@@ -20,13 +20,16 @@ def fetcher(ca_file: Path | None, *, timeout_s: float = TIMEOUT_S) -> Callable[[
     tls = trusting(ca_file)
 
     def fetch(request: CredentialRequest) -> CredentialAnswer:
-        return _fetch(request, tls, timeout_s)
+        return post(request.url, request.body, FORM, tls, timeout_s)
 
     return fetch
 
 
-def _fetch(request: CredentialRequest, tls: ssl.SSLContext, timeout_s: float) -> CredentialAnswer:
-    parts = urlsplit(request.url)
+def post(
+    url: str, body: bytes, fields: Mapping[str, str], tls: ssl.SSLContext, timeout_s: float = TIMEOUT_S
+) -> CredentialAnswer:
+    """One call over a connection of its own. `fields`: of the request's head."""
+    parts = urlsplit(url)
     host = parts.hostname or ""
     connection = (
         http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=tls)
@@ -35,13 +38,13 @@ def _fetch(request: CredentialRequest, tls: ssl.SSLContext, timeout_s: float) ->
     )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        connection.request("POST", path, request.body, FORM)
+        connection.request("POST", path, body, {**fields, "connection": "close"})
         answer = connection.getresponse()
-        body = answer.read(ANSWER_BYTES_MAX + 1)
+        said = answer.read(ANSWER_BYTES_MAX + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return CredentialAnswer(0, error=in_words(error) or f"no answer within {timeout_s:g} s")
     finally:
         connection.close()
-    if len(body) > ANSWER_BYTES_MAX:
+    if len(said) > ANSWER_BYTES_MAX:
         return CredentialAnswer(0, error=f"its answer has more than {ANSWER_BYTES_MAX:,} bytes")
-    return CredentialAnswer(answer.status, body)
+    return CredentialAnswer(answer.status, said)

@@ -8,6 +8,9 @@ from locust.argument_parser import LocustArgumentParser
 from loadtest.errors import LoadSettingsError
 from loadtest.workloads.bad_delivery import HABITS_DEFAULT, Habit
 
+TARGETS = ("topic", "condition", "both")
+"""How devices that follow topics are reached: the values of `--topic-target`."""
+
 
 class WorkloadOptions(Protocol):
     """The arguments as Locust parsed them; from its web form numbers may come as text."""
@@ -21,6 +24,7 @@ class WorkloadOptions(Protocol):
     campaigns: int
     feedback: str
     uninstalls: float
+    topic_target: str
 
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
@@ -72,6 +76,12 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         type=float,
         metavar="SHARE",
         help="CampaignsUser: share (0 to 1) of all devices that uninstall between one campaign and the next.",
+    )
+    add(
+        "--topic-target",
+        default="both",
+        choices=TARGETS,
+        help="TopicsUser: a batch follows one topic, or its halves one each, met by a condition; both: in turn.",
     )
 
 

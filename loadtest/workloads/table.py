@@ -3,6 +3,7 @@
 from loadtest.users import BatchUser, PushUser
 from loadtest.workloads.campaigns import CampaignsUser
 from loadtest.workloads.connection_steps import ConnectionStepsUser
+from loadtest.workloads.topics import TopicsUser
 from loadtest.workloads.user_classes import (
     BadSenderUser,
     PayloadSizesUser,
@@ -18,6 +19,7 @@ WORKLOADS: dict[str, type[BatchUser]] = {
         UninstallWaveUser,
         ConnectionStepsUser,
         TokenRotationUser,
+        TopicsUser,
         CampaignsUser,
         BadSenderUser,
     )

@@ -35,14 +35,15 @@ class MessageTemplate:
         self.names = rest.names
         self._rest = rest
 
-    def bodies(self, campaign_key: int) -> Callable[[Due], bytes | Refusal]:
+    def bodies(self, campaign_key: int, target: str = "token") -> Callable[[Due], bytes | Refusal]:
         """What makes the request's body for a device, compact JSON, or says why there is none.
 
-        `campaign_key`: 64 random bits.
+        `campaign_key`: 64 random bits. `target`: one of `TARGETS`; what stands as the token of a notification is put in there.
         """
         rest_of = self._rest.payload_of
         id_format = notification_id_prefix(campaign_key) + b"%012x"
-        before, between = b'{"message":{"token":', b',"data":{"%b":"%b"' % (ID_KEY.encode(), id_format)
+        before = b'{"message":{"%b":' % target.encode()
+        between = b',"data":{"%b":"%b"' % (ID_KEY.encode(), id_format)
         join = b"".join
 
         def body_of(due: Due) -> bytes | Refusal:

@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -165,6 +166,31 @@ def test_the_invalid_share_falls_from_campaign_to_campaign_with_feedback_alone(
     assert played.ledger.accepted_once + played.ledger.accepted_more == first.accepted
     assert played.ledger.accepted_more == second.accepted
     assert played.rows["", "Aggregated"][0] == sum(part.settled for part in (first, second, third))
+
+
+def test_topics_and_conditions_reach_each_device_once(rig: RigProcess, tmp_path: Path) -> None:
+    control = ControlClient(rig.running.control_url)
+    before = control.stats().counters.notifications
+    fates = ("--fate", "other-sender=0.1", "--fate", "invalid-shape=0.05", "--fate", "unregistered=0.1")
+    played = play(rig, tmp_path, "TopicsUser", "--provider", "fcm", "--ios", "0.2", *fates)
+    assert played.done.returncode == 0, played.done.stderr
+    tally = played.tally
+    assert set(tally.rejected) == {
+        f"subscribe: {each}" for each in ("NOT_FOUND", "PERMISSION_DENIED", "INVALID_ARGUMENT")
+    }
+    assert tally.devices == DEVICES
+    assert (tally.sent, tally.batches) == (DEVICES / 200, DEVICES / 200)
+    assert tally.parts["topic"].settled == tally.parts["condition"].settled == DEVICES / 2
+    # Who cannot follow a topic is never sent to. FCM delivers when it has answered already.
+    deadline_s = time.monotonic() + 30
+    while (found := ledger(control, played.ledger.seed)).accepted_once != tally.accepted:
+        assert time.monotonic() < deadline_s, found
+    never = sum(tally.rejected.values())
+    assert (found.accepted_more, found.rejected, found.never) == (0, 0, never)
+    assert tally.outside_ledger == never - tally.rejected["subscribe: INVALID_ARGUMENT"]
+    assert played.rows["FCM", "subscribe"] == (15, 0)  # a condition has two topics
+    assert played.rows["", "Aggregated"] == (DEVICES, never)
+    assert control.stats().counters.notifications - before == tally.sent
 
 
 @pytest.mark.parametrize(
