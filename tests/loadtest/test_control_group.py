@@ -82,6 +82,7 @@ def test_a_population_is_counted_over_all(
     monkeypatch.setattr("loadtest.control_group.MARKS_MAX", 3)
     group.declare(7, 5, 2)
     assert group.start_round() == 2
+    assert [server.rig.ledger.round for server in servers] == [2, 2]
     one, other = (server.rig.ledger for server in servers)
     for seed, index in ((7, 2), (7, 3), (9, 1)):
         one.accept(seed, index)

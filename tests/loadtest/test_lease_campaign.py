@@ -155,11 +155,22 @@ def test_a_worker_that_cannot_take_part_is_not_waited_for() -> None:
     assert (master.campaign.stopped, master.sent) == ("--key-file: cannot read it", [])
 
 
-def test_a_worker_without_users_gets_no_more(master: Master) -> None:
-    master.report("a", 1, [], 0, standing=Standing(1, 1, [], [*master.leases("a")[0].pieces]), idle=True)
+def test_a_worker_without_users_gets_no_more_until_it_asks() -> None:
+    master = Master(settings(1_000, Curve([(0, 100.0)])), "a", "b")
+    for worker in ("a", "b"):
+        master.campaign.asked(worker, Asked())
+    master.now_s += START_AFTER_S
+    master.campaign.watch()
+    given = [piece for lease in master.leases("a") for piece in lease.pieces]
+    assert master.report("a", 1, [], 0, standing=Standing(1, 1, [], given), idle=True)
     before = len(master.leases("a"))
+    master.now_s += 1.0
     master.campaign.watch()
     assert len(master.leases("a")) == before
+    master.now_s += 1.0
+    master.campaign.asked("a", Asked())
+    assert len(master.leases("a")) == before + 1
+    assert master.campaign.repeated == 0
 
 
 def test_an_open_loop_waits_a_moment_for_all_and_deals_ahead() -> None:
