@@ -29,7 +29,7 @@ def make_rig(settings: ServeSettings, credentials: Credentials) -> Rig:
     """The state of a simulator that has not heard of anybody yet. Raises CredentialsError for a damaged key file."""
     clock = Clock(time.time)
     registry = Registry()
-    rates = RateLimits.of(settings.rates)
+    rates = RateLimits.of(settings.rates, settings.workers)
     apns = ApnsState(
         overlay=registry,
         clock_offset_s=lambda: clock.offset_s,

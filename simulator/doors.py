@@ -20,6 +20,7 @@ class Doors:
     `end_all`: ends those.
 
     `wait`: used for clients that a fault keeps waiting. `left`: called for each client that was let in and has gone again.
+    `counts`: it is counted here that a fault closes the ports.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Doors:
         self.open_count = open_count
         self.wait: Callable[[float], Awaitable[object]] = asyncio.sleep
         self.left: Callable[[], None] = _nothing
+        self.counts = True
         self._end_all = end_all
         self._doors: list[Door] = []
         self._refused_by: ActiveFault | None = None  # the fault that has the ports closed
@@ -91,7 +93,8 @@ class Doors:
         if refusing is self._refused_by:
             return
         self._refused_by = refusing
-        self.rig.faults.count_refusal(refusing)
+        if self.counts:
+            self.rig.faults.count_refusal(refusing)
         fault = refusing.planned.fault
         assert isinstance(fault, RefuseFault)
         if fault.open_connections != "keep":

@@ -10,12 +10,12 @@ import gc
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.assembly import make_rig
 from simulator.control.security import ControlAccess
@@ -26,10 +26,13 @@ from simulator.errors import SettingsError
 from simulator.faults.engine import Planned
 from simulator.frame_log_file import open_frame_log
 from simulator.listener import ProviderPlane
-from simulator.provider_tls import ServerNames, server_tls_context
+from simulator.provider_tls import ProviderTls, ServerNames, server_tls_context
 from simulator.rig import Rig
 from simulator.running import Announcement, HeldFile, RunningSimulator, remove_left_over, url_of
 from simulator.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from simulator.workers.gathering import AllWorkers
 
 CONTROL_BACKLOG = 128
 STDIN_DESCRIPTOR = 0
@@ -54,43 +57,95 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
         server_names=server_names,
         handshake_failed=rig.counters.handshake_failed,
     )
-    plane = ProviderPlane(
-        rig,
-        Environment[settings.environment.upper()],
-        server_names,
-        os.urandom,
-        limits=settings.limits,
-        monotonic_s=time.monotonic,
-    )
+    provider: Provider
+    if settings.workers == 1:
+        provider = SoleProcess(settings, rig, server_names)
+    else:
+        from simulator.workers.serving import Front  # Here, since most simulators have no workers.
+
+        provider = Front(settings, rig, server_names)
     for planned in _faults_of(settings):
         rig.faults.add(planned, rig.clock.now_s())
     if settings.observe == "on":
         rig.observe()
-    if settings.frame_log is not None:
-        rig.log_frames(open_frame_log(settings.frame_log, "--frame-log"))
     _begin_scenario(rig, settings)
-    doors: list[Door] = []
     control = _bind(settings.control_host, settings.control_port, "--control-port")
     try:
-        port = await _open(plane, doors, settings.host, settings.port, "--port", tls)
+        port = await _open(provider, settings.host, settings.port, "--port", tls)
         cleartext_port = None
         if settings.cleartext_port is not None:
-            cleartext_port = await _open(plane, doors, settings.host, settings.cleartext_port, "--cleartext-port", None)
+            cleartext_port = await _open(provider, settings.host, settings.cleartext_port, "--cleartext-port", None)
+        await provider.begin()
         running = _describe(settings, credentials, own_certificate, port, cleartext_port, control.getsockname()[1])
         account = credentials.point_service_account_at(f"{running.url}/token")
         remove_left_over(credentials.state_dir, credentials.service_account_file_of("*").name)
         with HeldFile(credentials.service_account_file_of(port), account), Announcement(running):
             say(running.line())
-            await _serve_control(rig, settings, control, stopping)
+            await _serve_control(rig, provider, settings, control, stopping)
     finally:
         if rig.scenario is not None:
             rig.scenario.stop()
-        for door in doors:
-            door.close()
-        plane.close_connections()
-        await asyncio.sleep(0)  # the last frames are logged
-        rig.stop_logging_frames()
+        await provider.close()
         control.close()
+
+
+class Provider(Protocol):
+    """The provider plane as one process sees it. `view`: shows what other processes have done; None where there are none."""
+
+    view: "AllWorkers | None"
+
+    async def open(self, host: str, port: int, tls: ProviderTls | None) -> int:
+        """Open a port; returns it. Raises OSError, UnicodeError."""
+
+    async def begin(self) -> None:
+        """Have whoever comes answered. Raises ConfigurationError."""
+
+    def ready(self) -> bool:
+        """Everything is in order."""
+
+    async def close(self) -> None:
+        """Accept no more, and say goodbye to all clients."""
+
+
+class SoleProcess:
+    """The provider plane in this process alone. Raises SettingsError when its frame log cannot be written."""
+
+    view: "AllWorkers | None" = None
+
+    def __init__(self, settings: ServeSettings, rig: Rig, server_names: ServerNames) -> None:
+        self._plane = ProviderPlane(
+            rig,
+            Environment[settings.environment.upper()],
+            server_names,
+            os.urandom,
+            limits=settings.limits,
+            monotonic_s=time.monotonic,
+        )
+        self._rig = rig
+        self._doors: list[Door] = []
+        if settings.frame_log is not None:
+            rig.log_frames(open_frame_log(settings.frame_log, "--frame-log"))
+
+    async def open(self, host: str, port: int, tls: ProviderTls | None) -> int:
+        """As of `Provider`."""
+        door, bound = await self._plane.listen(host, port, tls)
+        self._doors.append(door)
+        return bound
+
+    async def begin(self) -> None:
+        """As of `Provider`: done as soon as a port is open."""
+
+    def ready(self) -> bool:
+        """As of `Provider`."""
+        return True
+
+    async def close(self) -> None:
+        """As of `Provider`."""
+        for door in self._doors:
+            door.close()
+        self._plane.close_connections()
+        await asyncio.sleep(0)  # the last frames are logged
+        self._rig.stop_logging_frames()
 
 
 def _faults_of(settings: ServeSettings) -> Sequence[Planned]:
@@ -113,20 +168,11 @@ def _begin_scenario(rig: Rig, settings: ServeSettings) -> None:
     rig.scenario.begin_run()
 
 
-async def _open(
-    plane: ProviderPlane,
-    doors: list[Door],
-    host: str,
-    port: int,
-    option: str,
-    tls: ssl.SSLContext | None,
-) -> int:
+async def _open(provider: Provider, host: str, port: int, option: str, tls: ProviderTls | None) -> int:
     try:
-        door, bound = await plane.listen(host, port, tls)
+        return await provider.open(host, port, tls)
     except (OSError, UnicodeError) as error:
         raise SettingsError(option, f"{host}:{port}", _port_remedy(error)) from error
-    doors.append(door)
-    return bound
 
 
 def _bind(host: str, port: int, option: str) -> socket.socket:
@@ -152,17 +198,24 @@ def _port_remedy(error: Exception) -> str:
     return f"the port cannot be opened ({error}); give another one, or 0 for a free one"
 
 
-async def _serve_control(rig: Rig, settings: ServeSettings, listening: socket.socket, stopping: asyncio.Event) -> None:
+async def _serve_control(
+    rig: Rig, provider: Provider, settings: ServeSettings, listening: socket.socket, stopping: asyncio.Event
+) -> None:
     # These imports take as long as all the rest of the start; the provider plane is reachable already.
     from simulator.control.app import create_app
     from simulator.control.serve import serve_control
 
     access = ControlAccess(host=settings.control_host, bearer_token=settings.control_token)
-    app = create_app(rig, access)
+    app = create_app(rig, access, provider.ready, provider.view)
+    settle_garbage()
+    await serve_control(app, listening, stopping.wait)
+
+
+def settle_garbage() -> None:
+    """Have the garbage collector leave alone what there is now, and look less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_OBJECTS, 20, 20)
-    await serve_control(app, listening, stopping.wait)
 
 
 def _describe(
@@ -209,7 +262,11 @@ def run(settings: ServeSettings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt
                 loop.add_signal_handler(number, stopping.set)
-        if settings.stop_with_stdin == "on":
+        if settings.stop_with_stdin == "on" and settings.workers > 1:
+            from simulator.workers.standard_input import watch_stdin  # without a thread, which a fork would lose
+
+            watch_stdin(STDIN_DESCRIPTOR, stopping.set)
+        elif settings.stop_with_stdin == "on":
 
             def stop() -> None:
                 with contextlib.suppress(RuntimeError):  # it has stopped already, and closed the loop

@@ -39,6 +39,7 @@ def serve(
     scenario: Annotated[str | None, option("scenario")] = None,
     observe: Annotated[str | None, option("observe")] = None,
     frame_log: Annotated[Path | None, option("frame_log")] = None,
+    workers: Annotated[int | None, option("workers")] = None,
     stop_with_stdin: Annotated[str | None, option("stop_with_stdin")] = None,
     config: Annotated[
         Path | None,
@@ -67,6 +68,8 @@ def serve(
       pushrig serve --scenario goaway-mid-burst
 
       pushrig serve --frame-log frames.txt
+
+      pushrig serve --workers 4
 
       pushrig serve --limit connections_max=500 --limit idle_timeout_s=60
 

@@ -7,6 +7,7 @@ overrides the defaults.
 
 import difflib
 import ipaddress
+import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SEED_MAX = 2**64 - 1
 EPOCH_MS_DEFAULT = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 EPOCH_MS_MAX = 253_402_300_799_999  # The last of the year 9999.
 TOPIC_DEFAULT = "com.example.app"
+WORKERS_MAX = 32
+CAN_HAVE_WORKERS = hasattr(os, "fork")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 HostName = Annotated[str, msgspec.Meta(min_length=1)]
@@ -199,6 +202,13 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
             "the path of a file that does not exist yet, or holds an older frame log",
         ),
     ] = None
+    workers: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=WORKERS_MAX)],
+        _row(
+            "Processes that answer, for machines with several cores; docs/workers.md says what they share.",
+            f"a whole number from 1 to {WORKERS_MAX}",
+        ),
+    ] = 1
     stop_with_stdin: Annotated[
         Literal["on", "off"],
         _row(
@@ -392,6 +402,8 @@ def _check_together(settings: ServeSettings, labels: Mapping[str, str]) -> None:
         from simulator.faults_given import faults_given  # Here, since most simulators start without.
 
         faults_given(settings.faults, settings.faults_file, labels["faults"], labels["faults_file"])
+    if settings.workers > 1:
+        _check_workers(settings, labels)
     taken: dict[int, str] = {}
     for name in ("port", "cleartext_port", "control_port"):
         port: int | None = getattr(settings, name)
@@ -399,3 +411,12 @@ def _check_together(settings: ServeSettings, labels: Mapping[str, str]) -> None:
             raise SettingsError(labels[name], port, f"{taken[port]} has it already; give another, or 0 for a free one")
         if port:
             taken[port] = labels[name]
+
+
+def _check_workers(settings: ServeSettings, labels: Mapping[str, str]) -> None:
+    if not CAN_HAVE_WORKERS:
+        remedy = "this system cannot hand connections from process to process; leave it at 1"
+        raise SettingsError(labels["workers"], settings.workers, remedy)
+    if settings.scenario is not None:
+        remedy = f"a scenario is played by one process; leave --workers at 1, not {settings.workers}"
+        raise SettingsError(labels["scenario"], settings.scenario, remedy)

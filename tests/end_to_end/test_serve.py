@@ -220,6 +220,7 @@ SPOILED: Mapping[str, str] = {
     "scenario": "no-such-scenario",
     "observe": "yes",
     "frame_log": "/nowhere/frames.txt",
+    "workers": "0",
     "stop_with_stdin": "yes",
 }
 

@@ -7,8 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from simulator import settings as settings_module
 from simulator.errors import SettingsError
-from simulator.settings import OPTIONS, SEED_MAX, TOPIC_DEFAULT, ServeSettings, is_loopback, merge, option
+from simulator.settings import OPTIONS, SEED_MAX, TOPIC_DEFAULT, WORKERS_MAX, ServeSettings, is_loopback, merge, option
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,6 +128,9 @@ SPOILED: list[tuple[str, object]] = [
     ("faults", ["latency median_ms=fast"]),
     ("faults_file", ""),
     ("faults_file", 1),
+    ("workers", 0),
+    ("workers", WORKERS_MAX + 1),
+    ("workers", "2"),
     ("scenario", ""),
     ("scenario", 7),
     ("observe", "yes"),
@@ -248,3 +252,17 @@ def test_the_command_line_shows_description_and_default_of_an_option() -> None:
     assert "8443" in help_text
     given = CliRunner().invoke(app, ["--port", "1", "--topic", "a", "--topic", "b"])
     assert given.stdout == "1 ('a', 'b')\n"
+
+
+def test_several_workers_play_no_scenario() -> None:
+    assert merge({"workers": 2}).workers == 2
+    for given in ({"workers": 2, "scenario": "goaway-mid-burst"}, {"scenario": "goaway-mid-burst", "workers": 3}):
+        with pytest.raises(SettingsError, match=r"--scenario: .*played by one process"):
+            merge(given)
+
+
+def test_a_system_without_fork_has_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_module, "CAN_HAVE_WORKERS", False)
+    assert merge({"workers": 1}).workers == 1
+    with pytest.raises(SettingsError, match="--workers: 2 will not do; this system cannot"):
+        merge({"workers": 2})
