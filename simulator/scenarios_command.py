@@ -142,6 +142,7 @@ def _when(phase: Phase) -> str:
     begins = "from the start"
     if phase.from_notifications is not None:
         begins = f"after {phase.from_notifications} notifications"
+        begins += f" and {phase.wait_s:g} s" if phase.wait_s else ""
     elif phase.from_s:
         begins = f"from {phase.from_s:g} s on"
     ends = ""

@@ -42,7 +42,7 @@ def test_one_is_shown_with_devices_phases_faults_and_expectations() -> None:
         "Seen in\n  pushy#476, pushy#486",
         "  devices     2,000, seed 102",
         "  provider_token_update_interval_s 0",
-        "Phase 'expiry': from the start\n  expired-token after_requests=300 resets=10",
+        "Phase 'expiry': from the start\n  stream-limit when=opening streams=100\n  expired-token after_requests=300 resets=10",
         "  credentials_max               2",
     ):
         assert part in shown
@@ -52,7 +52,7 @@ def test_one_is_shown_with_devices_phases_faults_and_expectations() -> None:
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("connection-refused", "Phase 'refused': after 300 notifications, for 3 s"),
+        ("connection-refused", "Phase 'refused': after 300 notifications and 0.5 s, for 3 s"),
         ("uninstall-wave", "Phase 'behind it': from the start, in run 2"),
         ("rejection-throttle", "2,000, 3% wrong-topic"),
     ],
