@@ -1,7 +1,7 @@
 """What a billion devices would take, from what was measured with millions: arithmetic with its assumptions. Pure.
 
 CPU time and memory are taken to go on as they grow here: by the same amount for each ten times as many devices. That is
-what trees and caches do, and holds while the device store stays in the system's cache of files; beyond, a disk decides.
+what trees and caches do. It holds as long as the disk keeps up with the device store, which is larger than memory then.
 """
 
 import math
@@ -95,7 +95,7 @@ def _kept(report: BenchReport) -> tuple[float, str]:
     by_workers = {point.at: point.row.rate_per_s for point in points(report, WORKERS)}
     if 1 in by_workers and len(by_workers) > 1:
         most = max(by_workers)
-        return by_workers[most] / by_workers[1] / most, f"what each of {most} workers kept beside the others"
+        return by_workers[most] / by_workers[1] / most, f"what each of {most} workers and their senders kept, on {report.cores} cores"
     return 1.0, "if pairs on cores of their own do not slow each other (run with --growth workers to measure it)"
 
 

@@ -55,6 +55,15 @@ def test_several_senders_share_the_devices_and_are_one_run(tmp_path: pytest.Temp
             check_ledger(bench, server, 400, "three senders")
 
 
+def test_two_workers_are_sent_to_by_two_senders() -> None:
+    found, failed = measure_growth(SEED, {WORKERS: (1, 2)}, 400, 1, 2, lambda what: None)
+    assert failed == []
+    one, two = (each.row for each in found)
+    assert (one.notifications, one.processes) == (200, {"server": 1, "sender": 1})
+    assert (two.notifications, two.processes) == (400, {"server": 2, "sender": 2})
+    assert (two.peak_rss_mb["server"] or 0) > 1.5 * (one.peak_rss_mb["server"] or 0)  # its workers count too
+
+
 def test_marks_reach_from_the_smallest_to_the_largest() -> None:
     assert device_marks(10_000_000) == (10_000, 100_000, 1_000_000, 10_000_000)
     assert device_marks(2_000) == (2_000,) and device_marks(250_000) == (10_000, 100_000, 250_000)
