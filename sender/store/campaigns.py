@@ -111,7 +111,7 @@ class CampaignRun:
         if plan.outcomes:
             self._store(plan.outcomes)
             invalidated = self._invalidate(plan.outcomes)
-            waiting = [outcome.retry_at_ms for outcome in plan.outcomes if outcome[1] == State.WAITING]
+            waiting = [outcome[6] for outcome in plan.outcomes if outcome[6]]  # `retry_at_ms`, 0 for all others
             if waiting:
                 retry_at_ms = min(waiting) if retry_at_ms is None else min(retry_at_ms, *waiting)
         due: list[Due] = []
