@@ -202,12 +202,13 @@ def test_every_worker_writes_a_frame_log_of_its_own(
     with H2Client.connect(simulator) as one, H2Client.connect(simulator) as other:
         for client in (one, other):
             assert client.push(valid_push(simulator)).status == 200
-    simulator.stop()
+        simulator.stop()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["frames.txt-1", "frames.txt-2"]
     for connection, name in ((1, "frames.txt-1"), (2, "frames.txt-2")):
         written = (tmp_path / name).read_text()
         assert written.startswith(FIRST_LINE)
         assert f" {connection}  -  opened" in written
+        assert "GOAWAY" in written.splitlines()[-1]
 
 
 def test_a_file_that_is_no_frame_log_stops_the_start(state_dir: Path, tmp_path: Path) -> None:
