@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from simulator.changes import ControlChange
+from simulator.control.app import all_endpoints
 from simulator.control.security import ControlAccess
 from simulator.control.view import OneProcess, Tell
 from simulator.rig import Rig
@@ -139,3 +140,28 @@ def test_the_frame_log_begins_forgets_and_ends(telling: ControlServer, told: Con
     assert (told.rig.frame_log.lines, told.rig.frame_log.recent()) == (1, [])
     telling.call("PUT", "/api/v1/frame-log", {"on": False})
     assert not told.rig.frame_log.on
+
+
+# The front alone needs them: tokens carry what they are, populations are declared in the ledger that is viewed, and no
+# scenario is played with several workers.
+NOT_TOLD = {"registerDevices", "declarePopulation", "beginRun"}
+TOLD = {
+    "setState",
+    "removeState",
+    "changeClock",
+    "changeService",
+    "changeFcm",
+    "addFault",
+    "removeFault",
+    "removeFaults",
+    "changeObserving",
+    "changeFrameLog",
+    "clearNotifications",
+    "startRound",
+    "reset",
+}
+
+
+def test_of_every_operation_that_changes_something_it_is_known_whether_others_are_told() -> None:
+    changing = {each.operation for each in all_endpoints(bearer=False) if each.method not in ("GET", "HEAD")}
+    assert changing == TOLD | NOT_TOLD
