@@ -216,6 +216,7 @@ class LoadCampaign:
         if further:
             self.tally.further_accepted += counts.accepted
             self.tally.further_rejected += counts.rejected.total()
+            self.tally.ended_at_s, self.tally.cpu_s = now_s, self._cpu() - self._cpu_at_start_s
         at_s = now_s - (self._started_at_s or self.tally.started_at_s)
         self.recording.counted(at_s, provider.value, counts, given_up, scheduled=self.open_loop is not None)
 

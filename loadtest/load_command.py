@@ -21,6 +21,7 @@ from loadtest.load_options import (
     MEASURE,
     Arrivals,
     ProviderName,
+    asked_for,
     ceiling_of,
     check_contents,
     check_endpoint,
@@ -38,6 +39,7 @@ from loadtest.load_population import PROVIDERS, LoadPopulation
 from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to, default_profile
 from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
 from loadtest.profile_text import HALF_CEILING, MAX, asks_for_ceiling
+from loadtest.workloads.asked import ROWS, WORKLOAD
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
 from simulator.devices.draws import COUNT_MAX
@@ -202,6 +204,18 @@ def load(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Users that send in another way: {', '.join(ROWS)}. Repeatable: they share the devices. docs/workloads.md",
+            show_default=False,
+        ),
+    ] = None,
+    workload_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Option of a --workload, such as dead-to=0.5.", show_default=False),
+    ] = None,
     sender: Annotated[
         list[str] | None,
         typer.Option(
@@ -265,6 +279,10 @@ def load(
 
       eval "$(pushrig env)" && pushrig load --endpoint "$PUSHRIG_URL" --users 8 --rate 20000
 
+      pushrig load --workload push --workload bad-sender --fate unregistered=0.1
+
+      pushrig load --workload campaigns --workload-option uninstalls=0.05 --fate unregistered=0.1
+
       pushrig load --devices 20000 --sender "python send.py {tokens} {endpoint}" --copies 2
 
     Exit codes: 0 every device has a final answer, rejections are those that the fates explain, and Locust's request count
@@ -282,7 +300,8 @@ def load(
         raise typer.BadParameter(f"must be a number from 0 (no limit) upwards, not {rate}", param_hint="--rate")
     if devices is not None:
         in_range("--devices", devices, 1, COUNT_MAX)
-    text = profile or (MAX if rate or sender else "")
+    workloads = asked_for(workload or [], workload_option or [], profiled=bool(profile or rate) and profile != MAX)
+    text = profile or (MAX if rate or sender or workloads.in_batches else "")
     measured_later = endpoint is None and known_ceiling is None and asks_for_ceiling(text or HALF_CEILING) and not plot
     # A ceiling that is not measured yet changes rates, and not whether the text can be read.
     scheduled, count = schedule_of(text, rate, 1e6 if measured_later else known_ceiling or None, devices)
@@ -314,7 +333,9 @@ def load(
     in_range("--expect-workers", expect_workers, 0, PROCESSES_MAX)
     in_range("--master-port", master_port, 1, 65_535)
     workers = LocustWorkers(processes, expect_workers, master_port)
-    in_range("--users", users, workers.count, USERS_MAX)
+    in_range("--users", users, max(workers.count, len(workloads.names)), USERS_MAX)
+    if workloads.one_process and workers.count > 1:
+        raise typer.BadParameter("runs in one process alone", param_hint=WORKLOAD)
     if batch_size is not None:
         in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
     in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
@@ -346,6 +367,8 @@ def load(
             profile=f"steady:rate={rate:g}" if rate else chosen,
             arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
             processes=workers.count,
+            workloads=workloads.names,
+            delivered_later=workloads.delivered_later,
         )
         arguments = [
             *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
@@ -354,6 +377,7 @@ def load(
             *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
             *("--load-profile", chosen, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
             *workers.arguments(),
+            *workloads.arguments,
             *(each for text in fate or [] for each in ("--fate", text)),
             *(() if payload is None else ("--payload", str(payload.absolute()))),
             *(() if message is None else ("--message", str(message.absolute()))),

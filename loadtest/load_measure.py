@@ -25,6 +25,8 @@ from loadtest.run_origin import origin_of
 from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
+DELIVERY_TIMEOUT_S = 60.0  # for messages to topics, which FCM accepts before it delivers them
+DELIVERY_POLL_S = 0.1
 _FCM_PROJECT = "fcm_project"  # the rate that limits a whole run; the others limit single devices and topics
 
 
@@ -120,6 +122,12 @@ def measure(
     ledger = None
     if control is not None:
         ledger = figures_of_ledger(control.ledger(population.seed), population.seed)
+        deadline_s = time.monotonic() + (DELIVERY_TIMEOUT_S if plan.delivered_later else 0.0)
+        while ledger is not None and ledger.accepted_once + ledger.accepted_more < outcome.tally.accepted:
+            if time.monotonic() >= deadline_s:
+                break
+            time.sleep(DELIVERY_POLL_S)
+            ledger = figures_of_ledger(control.ledger(population.seed), population.seed)
     report = make_report(
         outcome,
         plan=plan,

@@ -12,6 +12,7 @@ from loadtest.load_population import LoadPopulation, population_of
 from loadtest.load_settings import DEVICES_DEFAULT, profile_of
 from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
 from loadtest.report.results_directory import Results
+from loadtest.workloads.asked import WORKLOAD, WorkloadsAsked, workloads_asked
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint
 from simulator.devices.draws import COUNT_MAX, Devices
@@ -49,6 +50,20 @@ def schedule_of(text: str, rate: float, ceiling_per_s: float | None, devices: in
     except LoadSettingsError as error:
         option = "--rate" if error.option == "--notifications-rate" else "--profile"
         raise typer.BadParameter(error.problem.replace("--load-profile", "--profile"), param_hint=option) from None
+
+
+def asked_for(names: list[str], options: list[str], *, profiled: bool) -> WorkloadsAsked:
+    """The workloads. `profiled`: a schedule is wanted. Exits for one that cannot be used."""
+    try:
+        asked = workloads_asked(names, options)
+    except LoadSettingsError as error:
+        raise typer.BadParameter(error.problem, param_hint=error.option) from None
+    if profiled and asked.in_batches:
+        raise typer.BadParameter(
+            f"{', '.join(asked.names)}: sends batch after batch, as its options are: leave --profile and --rate out",
+            param_hint=WORKLOAD,
+        )
+    return asked
 
 
 def draw(profile: Profile | None, devices: int) -> None:

@@ -10,7 +10,8 @@ class LoadPlan:
     """The plan, checked.
 
     `profile`: as given. `arrivals`: `constant` or `poisson` when they were scheduled, `closed` when each user sent as fast as
-    it was answered. `connections`: of all users to all providers. `processes`: that send.
+    it was answered. `connections`: of all users to all providers. `processes`: that send. `workloads`: their names, none for
+    the ordinary load. `delivered_later`: some devices are reached after the last answer.
     """
 
     provider: str
@@ -23,6 +24,8 @@ class LoadPlan:
     profile: str
     arrivals: str
     processes: int = 1
+    workloads: tuple[str, ...] = ()
+    delivered_later: bool = False
 
     @property
     def scheduled(self) -> bool:

@@ -8,6 +8,8 @@ from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_reject
 from loadtest.load_plan import LoadPlan
 from loadtest.process_figures import ProcessFigures
 from loadtest.recording import LATE_MS, Recording, Since, percentile
+from loadtest.tally import Tally
+from loadtest.workloads.part_lines import shown
 from simulator.devices.draws import FateShares
 
 # A side that computes for so much of the time is what the others wait for.
@@ -31,6 +33,20 @@ class LedgerFigures(msgspec.Struct, frozen=True):
         return self.accepted_once + self.accepted_more + self.rejected
 
 
+class PartFigures(msgspec.Struct, frozen=True):
+    """What one workload, or one campaign or step of it, has sent; as in `LoadReport`. `rejected_share`: of `notifications`."""
+
+    notifications: int
+    sent: int
+    accepted: int
+    rejected: dict[str, int]
+    rejected_share: float
+    given_up: dict[str, int]
+    retried: int
+    rate_per_s: float
+    latency_ms: dict[str, int]
+
+
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     """`locust_requests`: the total in Locust's own statistics. `sent`: transmissions, so repeats too.
 
@@ -46,7 +62,8 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     `rate` (the one asked for), or `neither` (windows, network, or other programs on the machine). `ceiling_per_s`: what the
     simulator could have answered, and `ceiling_from` how that is known; None for unknown. `behind`: what to say of a load
     generator that could not keep the schedule, None when it did. `limits`: the providers' rates in a simulator of our own,
-    None in another. `failures`: what did not come out as it must; empty when all is accounted for.
+    None in another. `workloads`: their names, none for the ordinary load; `parts`: what each of them did. `failures`: what did
+    not come out as it must; empty when all is accounted for.
     """
 
     provider: str
@@ -86,6 +103,8 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     reached_share: float | None
     limits: str | None
     failures: list[str]
+    workloads: tuple[str, ...] = ()
+    parts: dict[str, PartFigures] = {}
 
 
 def figures_of_ledger(view: LedgerView, seed: int) -> PopulationLedger | None:
@@ -147,7 +166,7 @@ def make_report(
         given_up=tally.given_up,
         retried=tally.retried,
         repeated=outcome.repeated,
-        unfinished=outcome.devices - tally.settled,
+        unfinished=outcome.devices - tally.devices,
         elapsed_s=round(tally.elapsed_s, 3),
         rate_per_s=round((tally.settled / tally.elapsed_s) if tally.elapsed_s else 0.0, 1),
         latency_ms=_percentiles(tally.latency_ms),
@@ -168,6 +187,23 @@ def make_report(
         reached_share=_reached_share(recording),
         failures=_failures(outcome, figures, fates, outside_ledger),
         limits=limits,
+        workloads=plan.workloads,
+        parts={name: _part(part) for name, part in shown(tally.parts).items()},
+    )
+
+
+def _part(part: Tally) -> PartFigures:
+    rejected = sum(part.rejected.values())
+    return PartFigures(
+        notifications=part.settled,
+        sent=part.sent,
+        accepted=part.accepted,
+        rejected=part.rejected,
+        rejected_share=round(rejected / part.settled, 5) if part.settled else 0.0,
+        given_up=part.given_up,
+        retried=part.retried,
+        rate_per_s=round(part.settled / part.elapsed_s if part.elapsed_s else 0.0, 1),
+        latency_ms=_percentiles(part.latency_ms),
     )
 
 
@@ -205,16 +241,22 @@ def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateSha
     found = []
     if outcome.stopped is not None:
         found.append(f"stopped early: {outcome.stopped}")
-    if tally.settled != outcome.devices:
-        found.append(f"{outcome.devices - tally.settled:,} of {outcome.devices:,} devices have no final answer")
+    if tally.devices != outcome.devices:
+        found.append(f"{outcome.devices - tally.devices:,} of {outcome.devices:,} devices have no final answer")
     if outcome.repeated:
         found.append(possibly_twice(outcome.repeated))
-    for reason, count in unexpected_rejections(tally, fates).items():
+    for reason, count in unexpected_rejections(tally, fates, outcome.explained).items():
         found.append(f"{count:,} rejections with {reason}, which no fate of the population explains")
     if ledger is not None:
+        outside_ledger += tally.outside_ledger
+        # Of devices that are sent to again, the first time counts.
+        further = tally.further_accepted + tally.further_rejected
+        requests = outcome.locust_requests - further
         answered, rejected = ledger.answered + outside_ledger, ledger.rejected + outside_ledger
-        if outcome.locust_requests != answered:
-            found.append(f"Locust counted {outcome.locust_requests:,} requests, the ledger {answered:,} devices")
-        if (tally.accepted, sum(tally.rejected.values())) != (ledger.accepted_once + ledger.accepted_more, rejected):
+        if requests != answered:
+            again = f", and {further:,} to devices that had one before" if further else ""
+            found.append(f"Locust counted {requests:,} requests{again}, the ledger {answered:,} devices")
+        counted = tally.accepted - tally.further_accepted, sum(tally.rejected.values()) - tally.further_rejected
+        if counted != (ledger.accepted_once + ledger.accepted_more, rejected):
             found.append("accepted and rejected notifications are not those of the ledger")
     return found

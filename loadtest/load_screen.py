@@ -50,6 +50,10 @@ def show_report(report: LoadReport) -> None:
         ]
     for name, count in counts:
         table.add_row(plain(name), f"{count:,}")
+    for name, part in report.parts.items():
+        table.add_row(
+            plain(name), f"{part.notifications:,}, {part.rejected_share:.1%} rejected, {part.rate_per_s:,.0f}/s"
+        )
     table.add_row("seconds", f"{report.elapsed_s:,.2f}")
     table.add_row("notifications per second", f"{report.rate_per_s:,.0f}")
     since = "sending" if report.arrivals == CLOSED_LOOP else "the schedule"

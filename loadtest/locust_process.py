@@ -20,7 +20,11 @@ STOP_TIMEOUT_S = 15.0
 PATH_VARIABLES = ("APNS_KEY_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SAID_BYTES_MAX = 4_000  # of Locust's output, shown when it fails
 
-_LOCUSTFILE = "from loadtest.users import PushUser  # noqa: F401\n"
+_LOCUSTFILE = """
+from loadtest.workloads.table import WORKLOADS
+
+globals().update({each.__name__: each for each in WORKLOADS.values()})
+"""
 
 
 def run_locust(
