@@ -345,10 +345,14 @@ class BatchSender:
         return sum(side.arrivals.pending for side in self.sides if side.arrivals is not None)
 
     def take(self, batch: OpenBatch) -> None:
-        """A batch is due: send it now."""
+        """A batch is due; `wake` follows, after others perhaps."""
         for side in self.sides:
             assert side.arrivals is not None
             side.arrivals.arrive(batch)
+
+    def wake(self) -> None:
+        """Send what was taken, now."""
+        for side in self.sides:
             side.run.wake()
 
     def no_more(self) -> None:

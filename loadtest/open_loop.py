@@ -1,8 +1,8 @@
 """The open loop: hands out each batch when it is scheduled, and keeps when it was scheduled, sent and answered.
 
-One greenlet for each process hands batches to its users in turn. A user takes on more while it waits for answers, up to what
-it may have in flight; when no user has room, or the process is too busy, batches are handed out late. That is recorded,
-and latency counts from the schedule all the same.
+One greenlet for each process hands batches to its users in turn, all that are due at once. A user takes on more while it waits
+for answers, up to what it may have in flight; when no user has room, or the process is too busy, batches are handed out late.
+That is recorded, and latency counts from the schedule all the same.
 """
 
 import logging
@@ -20,6 +20,11 @@ from simulator.devices.fates import Provider
 
 PENDING_MAX = UNCOMMITTED_MAX
 """Devices that one user has taken on over one provider and not settled, beyond which it gets no further batch."""
+WAKE_STEP_S = 0.002
+"""The least wait for an instant: batches that come closer together leave together, at most so late. Waking costs more than a
+small batch."""
+AT_ONCE_MAX = 64
+"""Batches handed out before answers are read: of a process that is behind, many may be due."""
 ROOM_POLL_S = 0.01
 STOP_POLL_S = 0.25
 WARN_EVERY_S = 5.0
@@ -36,7 +41,10 @@ class Taker(Protocol):
     def pending(self) -> int: ...
 
     def take(self, batch: OpenBatch) -> None:
-        """Send it now."""
+        """A batch is due; `wake` follows, after others perhaps."""
+
+    def wake(self) -> None:
+        """Send what was taken, now."""
 
     def no_more(self) -> None:
         """No batch will come any more."""
@@ -72,6 +80,7 @@ class OpenLoop:
         self._takers: list[Taker] = []
         self._turn = 0
         self._warn_at_s = 0.0
+        self._waited_for_room: Arrival | None = None
         self._greenlet: gevent.Greenlet | None = None
 
     @property
@@ -112,25 +121,17 @@ class OpenLoop:
         return latency_ms
 
     def _run(self) -> None:
-        waited_for_room: Arrival | None = None
         try:
             while not self._stopped() and not self._timetable.exhausted:
                 # Looked at anew after each wait: an earlier batch may have been added.
                 batch = self._timetable.head
                 wait_s = STOP_POLL_S if batch is None else self.started_at_s + batch.at_s - self._now()
-                if batch is None or wait_s > 0:
-                    gevent.sleep(min(wait_s, STOP_POLL_S))
-                    continue
-                taker = self._next_taker(len(batch.indices))
-                if taker is None:
-                    waited_for_room = batch
+                if wait_s > 0:
+                    gevent.sleep(min(max(wait_s, WAKE_STEP_S), STOP_POLL_S))
+                elif self._hand_out_due():
+                    gevent.sleep(0)  # so that a process that is behind still reads answers between batches
+                else:
                     gevent.sleep(ROOM_POLL_S)
-                    continue
-                self._timetable.pop()
-                late_s = self._hand_out(batch, taker, no_room=batch is waited_for_room)
-                # So that a process that is behind still reads answers between one batch and the next.
-                if late_s:
-                    gevent.sleep(0)
         finally:
             self.exhausted = self._stopped() or not self._timetable.open_end
             for taker in list(self._takers):
@@ -138,11 +139,29 @@ class OpenLoop:
                     taker.interrupt()
                 taker.no_more()
 
-    def _hand_out(self, batch: Arrival, taker: Taker, *, no_room: bool) -> float:
-        """A batch is due; returns how late it is."""
+    def _hand_out_due(self) -> bool:
+        """Hand out what is due, and wake each user once for all that it got. False when none has room."""
+        woken: dict[int, Taker] = {}
+        for _ in range(AT_ONCE_MAX):
+            batch = self._timetable.head
+            if batch is None or self.started_at_s + batch.at_s > self._now() or self._stopped():
+                break
+            taker = self._next_taker(len(batch.indices))
+            if taker is None:
+                self._waited_for_room = batch
+                break
+            self._timetable.pop()
+            self._hand_out(batch, taker)
+            woken[id(taker)] = taker
+        for taker in woken.values():
+            taker.wake()
+        return bool(woken)
+
+    def _hand_out(self, batch: Arrival, taker: Taker) -> None:
+        """A batch is due."""
         scheduled_at_s, count = self.started_at_s + batch.at_s, len(batch.indices)
         now_s = self._now()
-        late_s = max(0.0, now_s - scheduled_at_s)
+        late_s, no_room = max(0.0, now_s - scheduled_at_s), batch is self._waited_for_room
         if not batch.recorded:
             self._recording.arrived(batch.at_s, count, late_s, no_room=no_room)
         if late_s * 1000 > LATE_MS and now_s >= self._warn_at_s:
@@ -150,7 +169,6 @@ class OpenLoop:
             logger.warning(f"behind schedule by {late_s:.2f} s{': the users have all they may in flight' * no_room}")
         self.repeated += count if batch.unsure else 0
         taker.take(OpenBatch(batch.indices, scheduled_at_s, now_s, count))
-        return late_s
 
     def _next_taker(self, count: int) -> Taker | None:
         """The next in turn that has room, or nothing to do at all."""

@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.arrival_source import ArrivalSource, OpenBatch, Settled
 from loadtest.arrivals import Arrival
-from loadtest.open_loop import OpenLoop
+from loadtest.open_loop import AT_ONCE_MAX, WAKE_STEP_S, OpenLoop
 from loadtest.recording import Recording, Since
 from loadtest.timetable import Timetable
 from sender.store.records import Outcome, State
@@ -35,6 +35,7 @@ class User:
     def __init__(self, pending_max: int = 100, on_take: Callable[[OpenBatch], None] = lambda batch: None) -> None:
         self.pending, self.pending_max = 0, pending_max
         self.taken: list[OpenBatch] = []
+        self.woken: list[int] = []  # by when: how many batches were taken
         self.ended = self.interrupted = False
         self._on_take = on_take
 
@@ -42,6 +43,9 @@ class User:
         self.pending += len(batch.indices)
         self.taken.append(batch)
         self._on_take(batch)
+
+    def wake(self) -> None:
+        self.woken.append(len(self.taken))
 
     def no_more(self) -> None:
         self.ended = True
@@ -104,6 +108,42 @@ def test_nothing_leaves_before_its_instant() -> None:
         test.loop._greenlet.join()
     assert all(seen >= due for seen, due in zip(seen_s, instants_s, strict=True))
     assert max(sleeps_s) <= 0.3
+
+
+def test_all_that_is_due_is_handed_out_at_once_and_each_user_is_woken_once() -> None:
+    test, users = Test([0.0] * 6, Clock(1_000.0)), [User(), User()]
+    test.run(*users)
+    assert [user.woken for user in users] == [[3], [3]]
+    none = User(pending_max=5)
+    test = Test([0.0])
+    test.run(none)
+    assert none.woken == [1]
+
+
+def test_so_many_batches_go_out_before_answers_are_read() -> None:
+    test, user = Test([0.0] * (AT_ONCE_MAX + 5)), User(pending_max=10_000)
+    test.run(user)
+    assert user.woken == [AT_ONCE_MAX, AT_ONCE_MAX + 5]
+
+
+def test_batches_that_come_close_together_leave_together_a_moment_late() -> None:
+    clock = Clock()
+    test, user = Test([each * WAKE_STEP_S / 10 for each in range(40)], clock), User(pending_max=10_000)
+    sleeps_s: list[float] = []
+
+    def sleep(wait_s: float = 0.0) -> None:
+        sleeps_s.append(wait_s)
+        clock.now_s += wait_s
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loadtest.open_loop.gevent.sleep", sleep)
+        test.loop.join(user)
+        assert test.loop._greenlet is not None
+        test.loop._greenlet.join()
+    assert len(user.taken) == 40
+    assert len(user.woken) <= 5
+    assert all(wait_s == 0 or wait_s >= WAKE_STEP_S for wait_s in sleeps_s)
+    assert test.recording.late_ms_max <= 1000 * WAKE_STEP_S
 
 
 def test_latency_counts_from_the_scheduled_instant_also_when_the_batch_is_late() -> None:
