@@ -148,7 +148,7 @@ def certificate_of(tls: ssl.SSLObject | None) -> ClientCertificate | None:
 class ProviderConnection(asyncio.Protocol):
     """One client. What it speaks may have to be told by its first bytes; until then they are kept in `_first_bytes`."""
 
-    def __init__(self, plane: ProviderPlane, number: int | None) -> None:
+    def __init__(self, plane: ProviderPlane, number: int | None = None) -> None:
         self._shared = plane
         self._number = number
         self._session: Session | None = None

@@ -200,7 +200,7 @@ class WatchedPlane(ProviderPlane):
 
     made: asyncio.Future[Watched]
 
-    def make_connection(self) -> Watched:
+    def make_connection(self, number: int | None = None) -> Watched:
         watched = Watched(self)
         self.made.set_result(watched)
         return watched
