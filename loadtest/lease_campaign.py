@@ -75,6 +75,11 @@ class MasterCampaign:
         return self.leases.repeated + sum(report.repeated for report in self._reports.values())
 
     @property
+    def unknown(self) -> int:
+        """Devices that lost workers may have sent, and that nobody else was given."""
+        return self.leases.unsure
+
+    @property
     def over(self) -> bool:
         """Every device has come to its end, or nobody is left to send."""
         if self.leases.finished:

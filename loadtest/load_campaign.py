@@ -18,7 +18,7 @@ from loadtest.arrivals import arrivals
 from loadtest.batch_log import BatchLog, batch_log
 from loadtest.index_pool import IndexPool
 from loadtest.index_range import IndexRange
-from loadtest.leases import Piece, runs, without
+from loadtest.leases import Piece, devices_in, runs, without
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import Counted, Side, sides_of
 from loadtest.open_loop import PENDING_MAX, OpenLoop
@@ -188,6 +188,12 @@ class LoadCampaign:
     def repeated(self) -> int:
         """Devices taken on after somebody who left may have sent to them."""
         return self._pool.repeated + (0 if self.open_loop is None else self.open_loop.repeated)
+
+    @property
+    def unknown(self) -> int:
+        """Devices that somebody who left may have sent, and that nobody took on again."""
+        waiting = [*self._pool.pieces, *map(Piece.of, self._timetable.added)]
+        return devices_in(piece for piece in waiting if piece.unsure)
 
     def stop(self, why: str) -> None:
         """Send nothing more."""

@@ -12,7 +12,8 @@ from simulator.devices.draws import FateShares
 class LoadOutcome(msgspec.Struct, kw_only=True):
     """`finished`: every device has a final result. `stopped`: why the test ended early, or None.
 
-    `repeated`: devices given to another worker, or user, after they may have been sent.
+    `repeated`: devices given to another worker, or user, after they may have been sent. `unknown`: that were not, and have no
+    final result.
     `locust_requests`, `locust_failures`: the total in Locust's own statistics. `explained`: reasons of rejections that belong
     to the workload.
     """
@@ -23,9 +24,16 @@ class LoadOutcome(msgspec.Struct, kw_only=True):
     locust_requests: int
     locust_failures: int
     repeated: int = 0
+    unknown: int = 0
     tally: Tally
     recording: Recording = msgspec.field(default_factory=Recording)
     explained: list[str] = []
+
+
+def without_answer(devices: int, of: int, unknown: int) -> str:
+    """What to say of devices without a final answer; of the `unknown` among them somebody may have one who will not tell."""
+    known = f", of which {unknown:,} may have been sent" if unknown else ""
+    return f"{devices:,} of {of:,} devices have no final answer{known}"
 
 
 def possibly_twice(repeated: int) -> str:

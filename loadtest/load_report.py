@@ -4,7 +4,7 @@ import msgspec
 
 from loadtest.ceiling import Ceiling
 from loadtest.control_client import LedgerView, PopulationLedger
-from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections, without_answer
 from loadtest.load_plan import LoadPlan
 from loadtest.process_figures import ProcessFigures
 from loadtest.recording import LATE_MS, Recording, Since, percentile
@@ -242,7 +242,7 @@ def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateSha
     if outcome.stopped is not None:
         found.append(f"stopped early: {outcome.stopped}")
     if tally.devices != outcome.devices:
-        found.append(f"{outcome.devices - tally.devices:,} of {outcome.devices:,} devices have no final answer")
+        found.append(without_answer(outcome.devices - tally.devices, outcome.devices, outcome.unknown))
     if outcome.repeated:
         found.append(possibly_twice(outcome.repeated))
     for reason, count in unexpected_rejections(tally, fates, outcome.explained).items():

@@ -33,7 +33,7 @@ from loadtest.lease_master import Master
 from loadtest.lease_worker import Worker
 from loadtest.leases import Piece
 from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
-from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections, without_answer
 from loadtest.load_settings import (
     LoadSettings,
     Options,
@@ -196,7 +196,7 @@ class Load:
         if outcome.stopped is not None:
             logger.error(f"Stopped early: {outcome.stopped}")
         if not outcome.finished:
-            logger.error(f"{settings.devices - tally.devices:,} of {settings.devices:,} devices have no final answer")
+            logger.error(without_answer(settings.devices - tally.devices, settings.devices, outcome.unknown))
         if outcome.repeated:
             logger.error(possibly_twice(outcome.repeated))
         for line in lines_of(tally.parts):
@@ -224,6 +224,7 @@ class Load:
             tally=tally,
             recording=campaign.recording,
             repeated=campaign.repeated,
+            unknown=campaign.unknown,
             explained=sorted(self._explained),
         )
 

@@ -145,6 +145,8 @@ def test_it_ends_when_nobody_is_left_to_send(master: Master) -> None:
     master.campaign.watch()
     assert master.campaign.over
     assert master.campaign.stopped == "403 InvalidProviderToken"
+    [lost] = master.leases("b")
+    assert (master.campaign.unknown, master.campaign.repeated) == (devices_in(lost.pieces), 0)
 
 
 def test_a_worker_that_cannot_take_part_is_not_waited_for() -> None:

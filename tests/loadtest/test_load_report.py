@@ -90,6 +90,8 @@ def test_a_run_without_a_ledger_is_judged_by_the_senders_word() -> None:
         ({"locust_requests": 99}, {}, "Locust counted 99 requests, the ledger 100 devices"),
         ({"stopped": "no answer"}, {}, "stopped early: no answer"),
         ({"devices": 103}, {}, "3 of 103 devices have no final answer"),
+        ({"devices": 103, "unknown": 2}, {}, "3 of 103 devices have no final answer, of which 2 may have been sent"),
+        ({"repeated": 7}, {}, "7 devices may have been sent twice"),
         ({}, {"accepted_once": 97, "never": 1}, "Locust counted 100 requests, the ledger 99 devices"),
         ({}, {"accepted_once": 99, "rejected": 1}, "are not those of the ledger"),
         (
