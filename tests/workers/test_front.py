@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+import threading
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from simulator.counters import Counters
 from simulator.errors import ConfigurationError
 from simulator.workers import front as front_module
 from simulator.workers.channel import Handler, open_link
+from simulator.workers.fork import fork_worker
 from simulator.workers.front import (
     READY_KIND,
     REPLACEMENT_WAIT_S_MAX,
@@ -197,6 +199,26 @@ def test_a_worker_has_none_of_the_fronts_files_and_its_own_two_sockets() -> None
         assert len(kinds) <= 7
 
     play(scene)
+
+
+def test_no_thread_is_under_way_when_a_worker_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.active_count()
+    threads: list[int] = []
+
+    def fork(run: Callable[[], Coroutine[Any, Any, None]], kept: Collection[int]) -> int:
+        threads.append(threading.active_count() - begun)
+        return fork_worker(run, kept)
+
+    monkeypatch.setattr(front_module, "fork_worker", fork)
+
+    async def scene(stage: Scene) -> None:
+        assert await asyncio.to_thread(threading.active_count) == begun + 1
+        stage.kill(0)
+        await stage.until("came 0", 2)
+        assert await asyncio.to_thread(lambda: "threads can be had again") is not None
+
+    play(scene)
+    assert threads == [0, 0, 0]
 
 
 def test_a_worker_leaves_ctrl_c_to_the_front() -> None:
