@@ -106,10 +106,9 @@ class Arena:
         self._header[_Word.UNTRACKED + self.generation % UNTRACKED_KEPT] += 1
 
     def clear(self) -> None:
-        """Free everything, before another generation begins."""
+        """Free everything, before another generation begins. The memory waits for its next use: 64 MiB would take too long."""
         self._slot_generations[:] = memoryview(bytes(self.slots_max * _WORD_BYTES)).cast("Q")
         self._row_generations[:] = memoryview(bytes(self.rows_max * _WORD_BYTES)).cast("Q")
-        self._give_back(0, self.slots_max)
 
     # What both do.
 
@@ -154,16 +153,16 @@ class Arena:
         freed = 0
         for slot, generation in enumerate(self._slot_generations.tolist()):
             if generation and generation not in kept:
-                self._give_back(slot, 1)
+                self._give_back(slot)
                 self._slot_generations[slot] = 0
                 freed += 1
                 if freed % SLOTS_FREED_A_STEP == 0:
                     yield
         yield
 
-    def _give_back(self, first_slot: int, slots: int) -> None:
+    def _give_back(self, slot: int) -> None:
         if hasattr(mmap, "MADV_REMOVE"):  # elsewhere the memory waits for its next use
-            self._memory.madvise(mmap.MADV_REMOVE, self._pages_at + first_slot * PAGE_INDICES, slots * PAGE_INDICES)
+            self._memory.madvise(mmap.MADV_REMOVE, self._pages_at + slot * PAGE_INDICES, PAGE_INDICES)
 
 
 def _free(generations: memoryview) -> int | None:
