@@ -1,7 +1,8 @@
 """What a billion devices would take, from what was measured with millions: arithmetic with its assumptions. Pure.
 
 CPU time and memory are taken to go on as they grow here: by the same amount for each ten times as many devices. That is
-what trees and caches do. It holds as long as the disk keeps up with the device store, which is larger than memory then.
+what trees and caches do. Caches that are full grow no more: of memory the two largest sizes decide. All this holds as long
+as the disk keeps up with the device store, which is larger than memory then.
 """
 
 import math
@@ -92,10 +93,13 @@ def _time(report: BenchReport, costs: Sequence[Cost], devices: int) -> list[Esti
 
 def _kept(report: BenchReport) -> tuple[float, str]:
     """What share of its rate a pair keeps beside others."""
-    by_workers = {point.at: point.row.rate_per_s for point in points(report, WORKERS)}
-    if 1 in by_workers and len(by_workers) > 1:
+    along = points(report, WORKERS)
+    by_workers = {point.at: point.row.rate_per_s for point in along}
+    limited = any(point.at == 1 and point.row.limit == "server" for point in along)
+    if 1 in by_workers and len(by_workers) > 1 and limited:
         most = max(by_workers)
-        return by_workers[most] / by_workers[1] / most, f"what each of {most} workers and their senders kept, on {report.cores} cores"
+        how = f"what each of {most} workers and their senders kept, on {report.cores} cores"
+        return by_workers[most] / by_workers[1] / most, how
     return 1.0, "if pairs on cores of their own do not slow each other (run with --growth workers to measure it)"
 
 
@@ -123,13 +127,13 @@ def _memory(costs: Sequence[Cost], devices: int) -> list[Estimate]:
                 f"{bytes_text(plain_bytes)} without the ledger, as with {costs[-1].devices:,} devices, and the ledger",
             )
         )
-    line = fit(costs, lambda cost: cost.peak_rss_mb.get("sender"))
+    line = fit(costs[-2:], lambda cost: cost.peak_rss_mb.get("sender"))
     if line is not None and sender_mb is not None:
         found.append(
             Estimate(
                 "memory of one sender",
                 bytes_text(max(line.at(devices), sender_mb) * 1e6),
-                f"{line.step:+.0f} MB for each ten times as many, over {_sizes(costs)}; its queues and caches are bounded",
+                f"{line.step:+.0f} MB for each ten times as many, over {_sizes(costs[-2:])}; queues and caches are bounded",
             )
         )
     return found

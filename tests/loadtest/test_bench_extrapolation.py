@@ -37,6 +37,23 @@ def test_time_is_that_of_the_busier_side_and_pairs_count_as_far_as_they_kept_the
     assert estimates(alone)["pairs of sender and worker for one hour"].value == "3"
 
 
+def test_workers_say_nothing_of_pairs_where_one_was_not_the_limit() -> None:
+    found = grown_report()
+    idle = [
+        msgspec.structs.replace(each, row=msgspec.structs.replace(each.row, limit="neither")) for each in found.growth
+    ]
+    pairs = estimates(msgspec.structs.replace(found, growth=idle))["pairs of sender and worker for one hour"]
+    assert pairs.value == "3" and "100%" in pairs.how
+
+
+def test_the_senders_memory_goes_on_as_between_the_two_largest_sizes() -> None:
+    sizes = [(10_000, 50.0), (100_000, 70.0), (1_000_000, 84.0), (10_000_000, 86.0)]
+    costs = [
+        msgspec.structs.replace(cost(devices), peak_rss_mb={"server": 80.0, "sender": mb}) for devices, mb in sizes
+    ]
+    assert estimates(report(costs=costs))["memory of one sender"].value == "90 MB"
+
+
 def test_the_ledger_is_told_as_the_simulator_has_it() -> None:
     assert extrapolation.LEDGER_PAGE_DEVICES == extrapolation.LEDGER_PAGE_BYTES == ledger.PAGE_INDICES
     assert extrapolation.LEDGER_PAGES_MAX == ledger.PAGES_MAX
