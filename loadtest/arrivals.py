@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from loadtest.index_range import IndexRange
-from loadtest.profiles import HORIZON_S, Profile, instant_of, peak_per_s
+from loadtest.profiles import Profile, instant_of, peak_until
 
 BATCHES_PER_S = 100
 """So many at the profile's peak, unless the size of batches is given: few enough to be cheap, small enough to be smooth."""
@@ -55,7 +55,4 @@ def arrivals(
 
 def smooth_batch_size(profile: Profile, devices: int) -> int:
     """Batches of so many notifications make `BATCHES_PER_S` at the profile's peak."""
-    end_s = instant_of(profile, devices)
-    if end_s is None:
-        end_s = min(profile.duration_s, HORIZON_S)
-    return max(1, min(BATCH_SIZE_SMOOTH_MAX, int(peak_per_s(profile, end_s) / BATCHES_PER_S)))
+    return max(1, min(BATCH_SIZE_SMOOTH_MAX, int(peak_until(profile, devices) / BATCHES_PER_S)))

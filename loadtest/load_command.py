@@ -39,6 +39,7 @@ from loadtest.load_population import PROVIDERS, LoadPopulation
 from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to, default_profile
 from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
 from loadtest.profile_text import HALF_CEILING, MAX, asks_for_ceiling
+from loadtest.user_count import USERS_IN_A_CLOSED_LOOP, body_bytes_of, users_for
 from loadtest.workloads.asked import ROWS, WORKLOAD
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
@@ -114,7 +115,14 @@ def load(
     master_port: Annotated[
         int, typer.Option(help="Port that these workers connect to, on all addresses.")
     ] = MASTER_PORT_DEFAULT,
-    users: Annotated[int, typer.Option(help=f"Locust users, 1 to {USERS_MAX}, each with connections of its own.")] = 4,
+    users: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Locust users, 1 to {USERS_MAX}, each with own connections; {USERS_IN_A_CLOSED_LOOP}, or with a profile "
+            "as many as keep its peak in flight for a twentieth of a second.",
+            show_default=False,
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -333,7 +341,9 @@ def load(
     in_range("--expect-workers", expect_workers, 0, PROCESSES_MAX)
     in_range("--master-port", master_port, 1, 65_535)
     workers = LocustWorkers(processes, expect_workers, master_port)
-    in_range("--users", users, max(workers.count, len(workloads.names)), USERS_MAX)
+    users_min = max(workers.count, len(workloads.names))
+    if users is not None:
+        in_range("--users", users, users_min, USERS_MAX)
     if workloads.one_process and workers.count > 1:
         raise typer.BadParameter("runs in one process alone", param_hint=WORKLOAD)
     if batch_size is not None:
@@ -349,21 +359,26 @@ def load(
         raise typer.BadParameter("must not begin or end with a blank", param_hint="--topic")
 
     def run(target: Target) -> Measured:
-        found = target.ceiling(known_ceiling, shares_of(provider, fcm_share))
+        shares = shares_of(provider, fcm_share)
+        found = target.ceiling(known_ceiling, shares)
         chosen = text or default_profile(found.per_s)
         if not text and chosen == MAX:
             typer.echo("pushrig load: the simulator's ceiling is not known: no schedule, --profile max", err=True)
         scheduled, count = schedule_of(chosen, rate, found.per_s, devices)
         size = batch_size or batch_size_of(scheduled, count)
+        user_count = users or max(
+            users_min, users_for(scheduled, count, shares, connections_per_user, body_bytes_of(payload, message))
+        )
         population = checked_population(replace(wanted, count=start_index + count))
         plan = LoadPlan(
             provider=provider.value,
             endpoint=target.endpoint,
             seed=seed,
             devices=count,
-            users=users,
+            users=user_count,
             batch_size=size,
-            connections=users * sum(connections_to(each, connections_per_user) for each in PROVIDERS[provider.value]),
+            connections=user_count
+            * sum(connections_to(each, connections_per_user) for each in PROVIDERS[provider.value]),
             profile=f"steady:rate={rate:g}" if rate else chosen,
             arrivals=CLOSED_LOOP if scheduled is None else arrivals.value,
             processes=workers.count,
@@ -373,7 +388,7 @@ def load(
         arguments = [
             *("--provider", provider.value, "--fcm-share", str(fcm_share), "--ios", str(ios)),
             *("--devices", str(count), "--seed", str(seed), "--start-index", str(start_index), "--topic", topic),
-            *("--users", str(users), "--spawn-rate", str(users), "--batch-size", str(size)),
+            *("--users", str(user_count), "--spawn-rate", str(user_count), "--batch-size", str(size)),
             *("--connections-per-user", str(connections_per_user), "--notifications-rate", str(rate)),
             *("--load-profile", chosen, "--arrivals", arrivals.value, "--ceiling", str(found.per_s or 0)),
             *workers.arguments(),

@@ -192,6 +192,12 @@ def capacity(profile: Profile) -> float:
     return profile.total(min(profile.duration_s, HORIZON_S))
 
 
+def peak_until(profile: Profile, count: int) -> float:
+    """The highest rate until so many are scheduled."""
+    end_s = instant_of(profile, count)
+    return peak_per_s(profile, min(profile.duration_s, HORIZON_S) if end_s is None else end_s)
+
+
 def peak_per_s(profile: Profile, until_s: float, points: int = 1_000) -> float:
     """The highest rate until an instant, looked for at so many points."""
     return max(profile.rate_per_s(until_s * point / points) for point in range(points + 1))
