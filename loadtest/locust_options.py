@@ -3,6 +3,7 @@
 import math
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
+from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
@@ -40,13 +41,26 @@ class _Joined(Action):
         setattr(namespace, self.dest, f"{before},{values}" if before else str(values))
 
 
+def group_in_form(parser: LocustArgumentParser, title: str, description: str = "") -> Callable[..., None]:
+    """A group of arguments in the help; returns what adds one, as `add_argument` does, so that Locust's web form has it too.
+
+    Locust shows in its form what is added to the parser itself, and not what is added to a group.
+    """
+    group = parser.add_argument_group(title, description)
+
+    def add(*names: str, **settings: Any) -> None:
+        action = group.add_argument(*names, **settings)
+        action.include_in_web_ui = True  # as Locust marks those that are added to it
+
+    return add
+
+
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
     """Our options among Locust's. Each can be set in the environment as well, see the help."""
-    group = parser.add_argument_group("push load (pushrig)")
+    add = group_in_form(parser, "push load (pushrig)")
     count = _number(int, 1, math.inf, "a whole number from 1 upwards")
     index = _number(int, 0, math.inf, "a whole number from 0 upwards")
     rate = _number(float, 0, math.inf, "a number from 0 (no limit) upwards")
-    add = group.add_argument
     share = _number(float, 0, math.nextafter(1, 2), "a share from 0 to 1")
     add(
         "--provider", default="apns", choices=tuple(PROVIDERS), help="Whose devices: of apns, of fcm, or of both mixed."

@@ -6,6 +6,7 @@ from typing import Protocol
 from locust.argument_parser import LocustArgumentParser
 
 from loadtest.errors import LoadSettingsError
+from loadtest.locust_options import group_in_form
 from loadtest.workloads.bad_delivery import HABITS_DEFAULT, Habit
 
 TARGETS = ("topic", "condition", "both")
@@ -29,7 +30,7 @@ class WorkloadOptions(Protocol):
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
     """Add them. Each can be set in the environment as well, see the help."""
-    add = parser.add_argument_group("workloads (pushrig)", "Each is of the user class that it names.").add_argument
+    add = group_in_form(parser, "workloads (pushrig)", "Each is of the user class that it names.")
     add(
         "--payload-bytes",
         default="200..max",

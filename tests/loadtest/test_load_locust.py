@@ -221,7 +221,9 @@ def test_an_open_loop_ends_when_a_provider_stops_it(rig: RigProcess) -> None:
     assert "Stopped early" in done.stderr and "InvalidProviderToken" in done.stderr
 
 
-def test_three_workers_send_every_device_its_notification_once(rig: RigProcess, control: ControlClient, tmp_path: Path) -> None:
+def test_three_workers_send_every_device_its_notification_once(
+    rig: RigProcess, control: ControlClient, tmp_path: Path
+) -> None:
     control.declare(105, 20_000)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
@@ -261,10 +263,10 @@ def test_the_web_page_starts_campaigns_with_its_own_values(rig: RigProcess, cont
     )
     try:
         form = {"user_count": 2, "spawn_rate": 2, "devices": 3_000, "seed": 107, "fate": "unregistered=0.1"}
-        answer = json.loads(_fetch(f"{url}/swarm", urllib.parse.urlencode(form).encode()))
+        answer = json.loads(fetch(f"{url}/swarm", urllib.parse.urlencode(form).encode()))
         assert answer["success"]
         deadline_s = time.monotonic() + TIMEOUT_S
-        while (statistics := json.loads(_fetch(f"{url}/stats/requests")))["state"] != "stopped":
+        while (statistics := json.loads(fetch(f"{url}/stats/requests")))["state"] != "stopped":
             assert time.monotonic() < deadline_s, statistics
         counted = {row["name"]: (row["num_requests"], row["num_failures"]) for row in statistics["stats"]}
         found = ledger(control, 107)
@@ -275,7 +277,7 @@ def test_the_web_page_starts_campaigns_with_its_own_values(rig: RigProcess, cont
         process.wait(TIMEOUT_S)
 
 
-def _fetch(url: str, body: bytes | None = None) -> bytes:
+def fetch(url: str, body: bytes | None = None) -> bytes:
     """One call of Locust's web page, which takes a moment to come up."""
     deadline_s = time.monotonic() + TIMEOUT_S
     while True:

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import socket
 import subprocess
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +16,7 @@ import pytest
 from loadtest.control_client import ControlClient, PopulationLedger
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
 from loadtest.tally import Tally
-from tests.loadtest.test_load_locust import ledger, locust
+from tests.loadtest.test_load_locust import ROOT, command, environment, fetch, ledger, locust
 
 DEVICES = 2_000
 
@@ -191,6 +193,40 @@ def test_topics_and_conditions_reach_each_device_once(rig: RigProcess, tmp_path:
     assert played.rows["FCM", "subscribe"] == (15, 0)  # a condition has two topics
     assert played.rows["", "Aggregated"] == (DEVICES, never)
     assert control.stats().counters.notifications - before == tally.sent
+
+
+def test_the_web_page_has_the_options_and_lets_one_choose_a_workload(rig: RigProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url, seed = f"http://127.0.0.1:{port}", next(_seeds)
+    process = subprocess.Popen(
+        command("--web-host", "127.0.0.1", "--web-port", str(port), "--class-picker"),
+        cwd=ROOT, env=environment(rig), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        shown = fetch(f"{url}/").decode().partition("window.templateArgs = ")[2]
+        page = json.JSONDecoder().raw_decode(shown)[0]
+        options = page["extra_options"]
+        assert {"devices", "load_profile", "dead_to", "payload_bytes", "topic_target", "bad_habits"} <= set(options)
+        assert "result_file" not in options
+        assert options["topic_target"]["choices"] == ["topic", "condition", "both"]
+        assert "UninstallWaveUser" in options["dead_to"]["help_text"]
+        assert {"PushUser", "TopicsUser", "UninstallWaveUser"} <= set(page["available_user_classes"])
+        # As a browser sends the form: all of it, as text.
+        form = {name: option["default_value"] for name, option in options.items()}
+        form |= {"user_count": 2, "spawn_rate": 2, "devices": DEVICES, "seed": seed, "dead_to": 1.0}
+        body = urllib.parse.urlencode(form | {"user_classes": "UninstallWaveUser"}).encode()
+        assert json.loads(fetch(f"{url}/swarm", body))["success"]
+        deadline_s = time.monotonic() + 60
+        while (statistics := json.loads(fetch(f"{url}/stats/requests")))["state"] != "stopped":
+            assert time.monotonic() < deadline_s, statistics
+        found = ledger(ControlClient(rig.running.control_url), seed)
+        counted = {row["name"]: (row["num_requests"], row["num_failures"]) for row in statistics["stats"]}
+        assert counted["uninstall-wave"] == counted["notification"] == (DEVICES, found.rejected)
+        assert found.rejected == pytest.approx(DEVICES / 2, abs=120)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 @pytest.mark.parametrize(
