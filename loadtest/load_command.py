@@ -3,11 +3,11 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import typer
 
+from loadtest import load_parameters as options
 from loadtest.errors import LoadTestError
 from loadtest.external.sender_options import (
     TIME_LIMIT_S_DEFAULT,
@@ -34,13 +34,14 @@ from loadtest.load_options import (
     shares_of,
     write_out,
 )
+from loadtest.load_parameters import PROCESSES_MAX, USERS_MAX
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
 from loadtest.load_population import PROVIDERS, LoadPopulation
-from loadtest.load_settings import BATCH_SIZE_MAX, DEVICES_DEFAULT, batch_size_of, connections_to, default_profile
+from loadtest.load_settings import BATCH_SIZE_MAX, batch_size_of, connections_to, default_profile
 from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
 from loadtest.profile_text import HALF_CEILING, MAX, asks_for_ceiling
-from loadtest.user_count import USERS_IN_A_CLOSED_LOOP, body_bytes_of, users_for
-from loadtest.workloads.asked import ROWS, WORKLOAD
+from loadtest.user_count import body_bytes_of, users_for
+from loadtest.workloads.asked import WORKLOAD
 from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
 from simulator.devices.draws import COUNT_MAX
@@ -48,207 +49,46 @@ from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 EXIT_NOT_ACCOUNTED_FOR = 1
 EXIT_BAD_INPUT = 2
-USERS_MAX = 1_000
-PROCESSES_MAX = 64
 
 
 def load(
     context: typer.Context,
-    provider: Annotated[
-        ProviderName, typer.Option(help="Whose devices; both mixes them in one population.")
-    ] = ProviderName.APNS,
-    devices: Annotated[
-        int | None,
-        typer.Option(
-            help=f"Devices of the population; each is sent one notification. {DEVICES_DEFAULT:,}, or as many as a profile that "
-            "ends schedules.",
-            show_default=False,
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME:KEY=VALUE,...",
-            help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts "
-            "joined by + and then. max: nothing is scheduled, each user sends as fast as it is answered. Default: half of the "
-            "ceiling, steady:rate=50%; max where that is not known.",
-            show_default=False,
-        ),
-    ] = None,
-    arrivals: Annotated[
-        Arrivals, typer.Option(help="Batches of a profile come in time, or by chance (drawn from --seed).")
-    ] = Arrivals.CONSTANT,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw the profile, and send nothing.")] = False,
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Provider to send to, such as https://localhost:8443; a simulator of our own is started unless given.",
-            show_default=False,
-        ),
-    ] = None,
-    control_url: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            envvar="PUSHRIG_CONTROL_URL",
-            help="Control plane of the simulator at --endpoint, whose ledger is then compared. Repeatable: one for each of the "
-            "simulators behind a balancer.",
-            show_default=False,
-        ),
-    ] = None,
-    control_token: Annotated[
-        str | None,
-        typer.Option(envvar="PUSHRIG_CONTROL_TOKEN", help="Bearer token of these control planes.", show_default=False),
-    ] = None,
-    processes: Annotated[
-        int,
-        typer.Option(help=f"Processes of this machine that share the load, 1 to {PROCESSES_MAX}: Locust's workers."),
-    ] = 1,
-    expect_workers: Annotated[
-        int,
-        typer.Option(
-            help="Wait for so many of Locust's workers, started elsewhere by `locust --worker --master-host`, and have them "
-            "share the load."
-        ),
-    ] = 0,
-    master_port: Annotated[
-        int, typer.Option(help="Port that these workers connect to, on all addresses.")
-    ] = MASTER_PORT_DEFAULT,
-    users: Annotated[
-        int | None,
-        typer.Option(
-            help=f"Locust users, 1 to {USERS_MAX}, each with own connections; {USERS_IN_A_CLOSED_LOOP}, or with a profile "
-            "as many as keep its peak in flight for a twentieth of a second.",
-            show_default=False,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Notifications that a user takes on at once; what makes 100 batches a second at the peak of the profile, 1000 "
-            "without one.",
-            show_default=False,
-        ),
-    ] = None,
-    connections_per_user: Annotated[
-        int,
-        typer.Option(
-            help=f"HTTP/2 connections that each user keeps, 1 to {CONNECTIONS_MAX}; to FCM, which takes 100 requests at a time "
-            "on one, twice as many."
-        ),
-    ] = 1,
-    rate: Annotated[
-        float,
-        typer.Option(
-            help="Notifications a second, all users together: short for --profile steady:rate=N. 0: as --profile."
-        ),
-    ] = 0.0,
-    ceiling: Annotated[
-        str,
-        typer.Option(
-            metavar="measure|N|off",
-            help="What the simulator can answer in a second, which 100% in a profile stands for. A simulator of our own is "
-            "measured for a second or two before the run; of another one it is unknown unless you say it.",
-        ),
-    ] = MEASURE,
-    seed: Annotated[int, typer.Option(help="Names the population: the same seed mints the same tokens.")] = 1,
-    start_index: Annotated[int, typer.Option(help="Index of the first device.")] = 0,
-    topic: Annotated[str, typer.Option(help="Topic (bundle id) of the app.")] = "com.example.app",
-    fate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SHARE",
-            help="Share (0 to 1) of devices with a fate. Of either provider: unregistered; of APNs: expired, wrong-topic, "
-            "wrong-environment, reregistered; of FCM: other-sender, stale, invalid-shape. Repeatable; the rest is active.",
-            show_default=False,
-        ),
-    ] = None,
-    fcm_share: Annotated[
-        float, typer.Option(help="With --provider both: share (0 to 1) of devices of FCM.")
-    ] = FCM_SHARE_DEFAULT,
-    ios: Annotated[
-        float, typer.Option(metavar="SHARE", help="Share (0 to 1) of FCM registrations that sit on an APNs token.")
-    ] = 0.0,
-    payload: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="APNs: JSON payload, in which {{name}}, {{locale}}, {{time_zone}}, {{country}} and {{app_version}} stand for "
-            "attributes of the device; a short one of our own unless given.",
-            show_default=False,
-        ),
-    ] = None,
-    message: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="FCM: JSON message without a target, with the same placeholders; one of our own unless given.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Directory for the results: report.html, run.json, series.json, histograms.json, of Locust's users its HTML "
-            "and CSV too. Made when missing; results of a run before are replaced.",
-            show_default=False,
-        ),
-    ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Locust's HTML report.", show_default=False)] = None,
-    csv: Annotated[
-        str | None,
-        typer.Option(metavar="PREFIX", help="Locust's CSV files: PREFIX_stats.csv and others.", show_default=False),
-    ] = None,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail-if",
-            metavar="CONDITION",
-            help='Exit code 1 when it holds, such as "p99_ms > 250 or lost > 0", or when a figure that decides it is not '
-            "known. Repeatable; docs/load-reports.md has the figures.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    workload: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Users that send in another way: {', '.join(ROWS)}. Repeatable: they share the devices. docs/workloads.md",
-            show_default=False,
-        ),
-    ] = None,
-    workload_option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Option of a --workload, such as dead-to=0.5.", show_default=False),
-    ] = None,
-    sender: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COMMAND",
-            help="A program of yours in place of Locust's users: a command line in which {tokens}, {endpoint} and others are "
-            "filled in (docs/senders/README.md). Repeatable: they share the devices.",
-            show_default=False,
-        ),
-    ] = None,
-    copies: Annotated[int, typer.Option(help="How many of each --sender run at once.")] = 1,
-    time_limit_s: Annotated[
-        float, typer.Option("--time-limit-s", help="What each --sender may take; it is ended then.")
-    ] = TIME_LIMIT_S_DEFAULT,
-    observe: Annotated[
-        bool | None,
-        typer.Option(
-            "--observe/--no-observe",
-            help="Follow every request of the --sender, which takes time of the simulator, or measure by samples. Default: "
-            "follow them up to 20,000 devices.",
-            show_default=False,
-        ),
-    ] = None,
-    show_output: Annotated[
-        bool, typer.Option("--show-output", help="Let what the --sender writes through to stderr.")
-    ] = False,
+    provider: options.Provider = ProviderName.APNS,
+    devices: options.Devices = None,
+    profile: options.Profile = None,
+    arrivals: options.ArrivalsOfProfile = Arrivals.CONSTANT,
+    plot: options.Plot = False,
+    endpoint: options.Endpoint = None,
+    control_url: options.ControlUrl = None,
+    control_token: options.ControlToken = None,
+    processes: options.Processes = 1,
+    expect_workers: options.ExpectWorkers = 0,
+    master_port: options.MasterPort = MASTER_PORT_DEFAULT,
+    users: options.Users = None,
+    batch_size: options.BatchSize = None,
+    connections_per_user: options.ConnectionsPerUser = 1,
+    rate: options.Rate = 0.0,
+    ceiling: options.Ceiling = MEASURE,
+    seed: options.Seed = 1,
+    start_index: options.StartIndex = 0,
+    topic: options.Topic = "com.example.app",
+    fate: options.Fate = None,
+    fcm_share: options.FcmShare = FCM_SHARE_DEFAULT,
+    ios: options.Ios = 0.0,
+    payload: options.Payload = None,
+    message: options.Message = None,
+    out: options.Out = None,
+    html: options.Html = None,
+    csv: options.Csv = None,
+    fail_if: options.FailIf = None,
+    as_json: options.AsJson = False,
+    workload: options.Workload = None,
+    workload_option: options.WorkloadOption = None,
+    sender: options.Sender = None,
+    copies: options.Copies = 1,
+    time_limit_s: options.TimeLimitS = TIME_LIMIT_S_DEFAULT,
+    observe: options.Observe = None,
+    show_output: options.ShowOutput = False,
 ) -> None:
     """Send a population its notifications with Locust, and account for each of them.
 
