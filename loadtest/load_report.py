@@ -62,8 +62,9 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     `rate` (the one asked for), or `neither` (windows, network, or other programs on the machine). `ceiling_per_s`: what the
     simulator could have answered, and `ceiling_from` how that is known; None for unknown. `behind`: what to say of a load
     generator that could not keep the schedule, None when it did. `limits`: the providers' rates in a simulator of our own,
-    None in another. `workloads`: their names, none for the ordinary load; `parts`: what each of them did. `failures`: what did
-    not come out as it must; empty when all is accounted for.
+    None in another. `workloads`: their names, none for the ordinary load; `parts`: what each of them did.
+    `further_accepted`, `further_rejected`: of the notifications, those to devices that had one before. `failures`: what did not
+    come out as it must; empty when all is accounted for.
     """
 
     provider: str
@@ -105,6 +106,8 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[str]
     workloads: tuple[str, ...] = ()
     parts: dict[str, PartFigures] = {}
+    further_accepted: int = 0
+    further_rejected: int = 0
 
 
 def figures_of_ledger(view: LedgerView, seed: int) -> PopulationLedger | None:
@@ -189,6 +192,8 @@ def make_report(
         limits=limits,
         workloads=plan.workloads,
         parts={name: _part(part) for name, part in shown(tally.parts).items()},
+        further_accepted=tally.further_accepted,
+        further_rejected=tally.further_rejected,
     )
 
 

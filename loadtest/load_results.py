@@ -4,7 +4,7 @@ from loadtest.histograms import histogram_of
 from loadtest.load_report import LoadReport
 from loadtest.profiles import Profile
 from loadtest.recording import IntervalCounts, Recording, Since, percentile
-from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, RunRecord, Series
+from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, PartRecord, RunRecord, Series
 from loadtest.run_origin import Origin
 
 INTERVAL_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -57,6 +57,22 @@ def run_record(report: LoadReport, origin: Origin, *, limits: list[Limit], fault
         limits=limits,
         faults=faults,
         failures=report.failures,
+        workloads=list(report.workloads),
+        parts={
+            name: PartRecord(
+                notifications=part.notifications,
+                sent=part.sent,
+                accepted=part.accepted,
+                rejected=part.rejected,
+                given_up=part.given_up,
+                retried=part.retried,
+                rate_per_s=part.rate_per_s,
+                latency_ms={each: float(value) for each, value in part.latency_ms.items()},
+            )
+            for name, part in report.parts.items()
+        },
+        further_accepted=report.further_accepted,
+        further_rejected=report.further_rejected,
     )
 
 

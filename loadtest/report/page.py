@@ -16,6 +16,7 @@ from loadtest.report.page_charts import (
 from loadtest.report.page_parts import bars_of, section, share_of, table
 from loadtest.report.page_senders import connection_section, sender_tiles, senders_section
 from loadtest.report.page_style import PAGE
+from loadtest.report.page_workloads import workloads_section
 from loadtest.report.results_directory import Results
 from loadtest.report.run_record import RunRecord
 from loadtest.report.statements import (
@@ -42,6 +43,7 @@ def html_page(results: Results) -> bytes:
         _tiles(run),
         _limit(run),
         senders_section(run),
+        workloads_section(run),
         _rates(run, moments),
         _latencies(run, moments) if run.senders is None else connection_section(run, moments),
         _distribution(results),
@@ -193,8 +195,10 @@ def _funnel(run: RunRecord) -> str:
         steps.append(("came due", run.scheduled))
     if run.ledger is not None:
         steps.append(("seen by the simulator", run.devices - run.ledger.never))
-    steps.append(("answered for good", run.accepted + sum(run.rejected.values())))
-    steps.append(("accepted", run.accepted))
+    # Of devices that got more than one, the first counts.
+    accepted, rejected = run.accepted - run.further_accepted, sum(run.rejected.values()) - run.further_rejected
+    steps.append(("answered for good", accepted + rejected))
+    steps.append(("accepted", accepted))
     if run.ledger is not None:
         steps.append(("notified exactly once", run.ledger.accepted_once))
     bars = [(name, count, f"{count_text(count)}, {share_of(count, run.devices)}", "s1") for name, count in steps]

@@ -55,6 +55,19 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     never: Count
 
 
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What one workload, or one campaign or step of it, has sent; as in `RunRecord`. `notifications`: with a final answer."""
+
+    notifications: Count
+    sent: Count
+    accepted: Count
+    rejected: dict[str, Count]
+    given_up: dict[str, Count]
+    retried: Count
+    rate_per_s: Number
+    latency_ms: dict[str, Number]
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Counts are of notifications unless they say otherwise.
 
@@ -73,7 +86,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     `cpu_s`, `peak_rss_mb`: by side, `load_generator` or `senders`, and `simulator`. `failures`: what did not come out as it
     must. `scheduled_per_s`, `reached_per_s`: the rate by the schedule, and as it was handed to connections, `reached_share` the
     latter as a share of the former; None in a closed loop. `senders`: of a run of external senders; latencies are unknown then,
-    `given_up`, `users` and `batch_size` too (0).
+    `given_up`, `users` and `batch_size` too (0). `workloads`: names of those that sent, none for ordinary users; `parts`: what
+    each sent. `further_accepted`, `further_rejected`: of the notifications, those to devices that had one before.
     """
 
     name: str
@@ -117,6 +131,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[FaultBand] = []
     failures: list[str] = []
     senders: SendersRecord | None = None
+    workloads: list[str] = []
+    parts: dict[str, PartRecord] = {}
+    further_accepted: Count = 0
+    further_rejected: Count = 0
 
     @property
     def open_loop(self) -> bool:
