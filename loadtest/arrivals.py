@@ -12,7 +12,7 @@ from typing import NamedTuple
 from loadtest.index_range import IndexRange
 from loadtest.profiles import Profile, instant_of, peak_until
 
-BATCHES_PER_S = 100
+BATCHES_PER_S = 200
 """So many at the profile's peak, unless the size of batches is given: few enough to be cheap, small enough to be smooth."""
 BATCH_SIZE_SMOOTH_MAX = 1_000
 

@@ -35,6 +35,7 @@ from sender.run import Pacer
 from sender.token_fetch import fetcher
 from simulator.devices.fates import Provider
 
+READY_S = 2.0  # then the schedule starts without
 DRAIN_S = 2.0  # for the answers that are under way when a user is stopped
 
 
@@ -292,9 +293,9 @@ class BatchSender:
         )
 
     def open(self) -> None:
-        """Ready the connections."""
+        """Ready the connections; in an open loop they are opened now."""
         for side in self.sides:
-            side.run.open()
+            side.run.open(ahead=self._campaign.open_loop is not None)
         self._campaign.senders.append(self)
         self._campaign.on_user()
 
@@ -330,6 +331,8 @@ class BatchSender:
         """Send what is scheduled, until no more comes and each has a final result, or the campaign is stopped."""
         open_loop = self._campaign.open_loop
         assert open_loop is not None
+        for side in self.sides:
+            side.run.await_connections(READY_S)  # so that the first batches do not wait for handshakes
         self._campaign.begin()
         open_loop.join(self)
         self._sending, self._own = True, False

@@ -82,7 +82,7 @@ Users: TypeAlias = Annotated[
 BatchSize: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        help="Notifications that a user takes on at once; what makes 100 batches a second at the peak of the profile, 1000 "
+        help="Notifications that a user takes on at once; what makes 200 batches a second at the peak of the profile, 1000 "
         "without one.",
         show_default=False,
     ),

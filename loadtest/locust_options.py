@@ -90,7 +90,7 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         type=index,
         default=0,
         help=f"Notifications that a user takes on at once. 0: {BATCH_SIZE_DEFAULT:,}, or with a profile what makes "
-        "100 batches a second at its peak.",
+        "200 batches a second at its peak.",
     )
     add(
         "--connections-per-user",

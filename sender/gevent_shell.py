@@ -26,6 +26,7 @@ from sender.run import TICK_S, Pacer, Run, Seat, Source, Wanted
 from sender.store.records import Due
 
 READ_BYTES = 1 << 18
+CONNECTED_POLL_S = 0.002
 READS_IN_A_ROW_MAX = 8  # then other greenlets have a turn, even while this socket has more
 _WOULD_BLOCK = (errno.EAGAIN, errno.EWOULDBLOCK)
 
@@ -279,12 +280,22 @@ class GeventRun:
         finally:
             self.close()
 
-    def open(self) -> None:
-        """Start the greenlets; connections are opened once there is something to send."""
-        self._greenlets = [gevent.spawn(self._keep_connected) for _ in range(self.pool.connections)]
+    def open(self, *, ahead: bool = False) -> None:
+        """Start the greenlets. Connections are opened once there is something to send; `ahead`: now."""
+        self._greenlets = [gevent.spawn(self._keep_connected, ahead) for _ in range(self.pool.connections)]
         self._greenlets.append(gevent.spawn(self._tick))
         for greenlet in self._greenlets:
             greenlet.link_exception(self._failed)
+
+    def await_connections(self, timeout_s: float) -> bool:
+        """Wait until those that are opened ahead can take notifications; False when `timeout_s` pass before, or none will."""
+        with gevent.Timeout(timeout_s, False):
+            while self.delivery.stopped is None:
+                ready = sum(each.lane.connection.settings_received for each in self.connections)
+                if ready >= self.pool.connections:
+                    return True
+                gevent.sleep(CONNECTED_POLL_S)
+        return False
 
     def send(self) -> None:
         """Send all that the source has, now or again, and wait for the end as `run` does."""
@@ -328,13 +339,14 @@ class GeventRun:
 
     # Connections.
 
-    def _keep_connected(self) -> None:
+    def _keep_connected(self, ahead: bool) -> None:
         seat = Seat(self.core)
         while True:
-            if self.core.idle:
+            if self.core.idle and not ahead:
                 self._work_came.clear()
                 self._work_came.wait()
                 continue
+            ahead = False
             gevent.sleep(seat.pause_s(self._draw()))
             try:
                 with gevent.Timeout(self.pool.connect_timeout_s, TimeoutError()):

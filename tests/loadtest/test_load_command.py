@@ -91,7 +91,7 @@ def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path)
     report = json.loads(done.stdout)
     assert (report["profile"], report["arrivals"], report["scheduled"]) == ("steady:rate=25%", "poisson", 4_000)
     assert (report["ceiling_per_s"], report["ceiling_from"]) == (8_000, "given with --ceiling")
-    assert (report["batch_size"], report["failures"]) == (20, [])
+    assert (report["batch_size"], report["failures"]) == (10, [])
     assert report["elapsed_s"] > 1.5  # by chance some of the 2 seconds may be missing
     run, series, histograms = read_results(out)
     assert (run.name, run.devices, run.seed, run.accepted) == ("results", 4_000, 8, report["accepted"])
@@ -106,10 +106,10 @@ def test_a_schedule_is_kept_and_its_results_are_in_one_directory(tmp_path: Path)
         "sent": 4_000,
         "sent apns": 4_000 - histograms[2].count,
         "sent fcm": histograms[2].count,
-        "batch": 200,
+        "batch": 400,
     }
     assert (out / "locust.html").exists() and (out / "locust_stats.csv").exists()
-    assert len((out / "batches.csv").read_text().splitlines()) == 1 + 200
+    assert len((out / "batches.csv").read_text().splitlines()) == 1 + 400
     assert b"Load test: results" in (out / "report.html").read_bytes()
 
 
@@ -202,7 +202,13 @@ def test_a_simulator_that_runs_already_is_judged_by_a_round_of_its_own() -> None
         assert json.loads(without_ledger.stdout)["scheduled_per_s"] is None
         assert json.loads(without_ledger.stdout)["ledger"] is None
         assert json.loads(without_ledger.stdout)["ceiling_per_s"] is None
-        assert ControlClient(running.control_url).stats().counters.notifications == 6_000
+        control = ControlClient(running.control_url)
+        assert control.stats().counters.notifications == 6_000
+        # Before the first instant of a schedule all are connected: also those that then have nothing to send.
+        before = control.stats().counters.connections_total
+        scheduled = load(*arguments[:2], "--devices", "1", "--rate", "100", "--users", "4", environment=environment)
+        assert scheduled.returncode == 0, scheduled.stderr
+        assert control.stats().counters.connections_total - before > 1
 
 
 def test_faults_and_rates_of_a_simulator_that_runs_already_are_in_the_results(tmp_path: Path) -> None:

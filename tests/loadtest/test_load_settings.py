@@ -76,7 +76,7 @@ def test_without_a_profile_users_send_as_fast_as_they_are_answered(key_file: Pat
 
 
 def test_batches_are_as_small_as_the_profile_needs_unless_their_size_is_given(key_file: Path) -> None:
-    assert settings(key_file, load_profile="steady:rate=5k", batch_size=0).batch_size == 50
+    assert settings(key_file, load_profile="steady:rate=5k", batch_size=0).batch_size == 25
 
 
 def test_rates_may_be_shares_of_the_ceiling(key_file: Path) -> None:

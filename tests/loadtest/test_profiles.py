@@ -179,11 +179,11 @@ def test_with_chance_the_rest_comes_at_its_end(text: str) -> None:
 
 
 def test_batches_are_as_small_as_a_hundred_a_second_at_the_peak_need() -> None:
-    assert smooth_batch_size(profile("steady:rate=20k"), 100_000) == 200
-    assert smooth_batch_size(profile("breaking-news:base=1k"), 100_000) == 100
+    assert smooth_batch_size(profile("steady:rate=20k"), 100_000) == 100
+    assert smooth_batch_size(profile("breaking-news:base=1k"), 100_000) == 50
     assert smooth_batch_size(profile("steady:rate=5"), 100) == 1
     assert smooth_batch_size(profile("steady:rate=1m"), 10_000_000) == 1_000
-    assert smooth_batch_size(profile("steady:rate=1k,for=1s"), 10_000) == 10
+    assert smooth_batch_size(profile("steady:rate=1k,for=1s"), 10_000) == 5
 
 
 # The drawing.

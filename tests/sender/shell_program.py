@@ -43,7 +43,8 @@ TOPIC = "com.example.app"
 
 class Task(msgspec.Struct, kw_only=True):
     """`service_account`: its file, to send over FCM. `ranges`: how often the devices are sent to, one after another over the
-    same connections (gevent only). `tick_s`: of the shell, None for its own."""
+    same connections (gevent only). `tick_s`: of the shell, None for its own. `ahead_s`: wait so long at most for connections
+    that are opened before there is work (gevent only), None for no such."""
 
     shell: str
     url: str
@@ -63,10 +64,11 @@ class Task(msgspec.Struct, kw_only=True):
     source_fails: bool = False
     patched: bool = False
     tick_s: float | None = None
+    ahead_s: float | None = None
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """`waits_to_write`: how often the socket was full (gevent only)."""
+    """`waits_to_write`: how often the socket was full (gevent only). `connected_ahead`: what waiting for connections told."""
 
     accepted: int
     rejected: dict[str, int]
@@ -77,6 +79,7 @@ class Result(msgspec.Struct, kw_only=True):
     stopped: str | None
     error: str | None
     waits_to_write: int
+    connected_ahead: bool | None = None
 
 
 class FailingSource(PopulationSource):
@@ -154,6 +157,7 @@ def main(task: Task) -> Result:
     )
     counted: Counter[str] = Counter()
     error: str | None = None
+    connected_ahead: bool | None = None
     try:
         if task.shell == "asyncio":
             from sender import asyncio_shell
@@ -178,7 +182,11 @@ def main(task: Task) -> Result:
 
             gevent.socket.wait_write = counting
             run = GeventRun(delivery, source, endpoint, tls, pool, draw=draw, fetch=fetch)
-            run.open()
+            if task.ahead_s is not None:
+                source.take_on(0, 0)  # no work yet
+            run.open(ahead=task.ahead_s is not None)
+            if task.ahead_s is not None:
+                connected_ahead = run.await_connections(task.ahead_s)
             gevent.sleep(0)  # the greenlets of the connections look once before there is work
             for _ in range(task.ranges):
                 source.take_on(0, task.devices)
@@ -196,6 +204,7 @@ def main(task: Task) -> Result:
         stopped=delivery.stopped,
         error=error,
         waits_to_write=counted["waits"],
+        connected_ahead=connected_ahead,
     )
 
 

@@ -110,6 +110,24 @@ def test_connections_are_opened_when_work_comes_and_not_at_the_next_tick(rig: Ri
     assert result.accepted == 3_000
 
 
+def test_connections_can_be_opened_and_awaited_before_there_is_work(rig: RigProcess) -> None:
+    control = ControlClient(rig.running.control_url)
+    control.reset()
+    # Nothing is to be sent: what is connected was connected ahead.
+    assert run(task_for(rig, ranges=0, fates=[], connections=3, ahead_s=TIMEOUT_S)).connected_ahead is True
+    assert control.stats().counters.connections_total == 3
+    sent = run(task_for(rig, fates=[], connections=2, ahead_s=TIMEOUT_S))
+    assert (sent.accepted, control.stats().counters.connections_total) == (3_000, 5)
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"ca_file": None}, {"url": "https://localhost:1"}], ids=["untrusted", "nobody there"]
+)
+def test_awaiting_connections_that_never_come_has_an_end(rig: RigProcess, spoilt: dict[str, object]) -> None:
+    result = run(task_for(rig, ranges=0, ahead_s=0.2, **spoilt))
+    assert (result.connected_ahead, result.sent) == (False, 0)
+
+
 def test_several_runs_keep_the_connections(rig: RigProcess) -> None:
     control = ControlClient(rig.running.control_url)
     control.reset()
