@@ -95,7 +95,11 @@ class HeadReader:
             if block[:a] == before and block[b:c] == between and block[d:] == after:
                 first, second = block[a:b], block[c:d]
                 if coded:
-                    first, second = self._decode_values(coded, first, second)
+                    try:
+                        first = huffman.decode(first) if coded & 1 else first
+                        second = huffman.decode(second) if coded & 2 else second
+                    except huffman.HuffmanError as error:
+                        raise HpackError(str(error)) from None
                 if (
                     not first
                     or (0 in first or 10 in first or 13 in first or first[0] <= 32 or first[-1] <= 32)
@@ -105,16 +109,6 @@ class HeadReader:
                 return head, (first, second if c < d else None)
         known = self._whole.get(block)
         return known if known is not None else self._read_generally(block)
-
-    @staticmethod
-    def _decode_values(coded: int, first: bytes, second: bytes) -> tuple[bytes, bytes]:
-        try:
-            return (
-                huffman.decode(first) if coded & 1 else first,
-                huffman.decode(second) if coded & 2 else second,
-            )
-        except huffman.HuffmanError as error:
-            raise HpackError(str(error)) from None
 
     def read_trailers(self, block: bytes) -> str | None:
         """Decode a trailer section, for the table's sake; its fault, or None. Raises HpackError."""

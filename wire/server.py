@@ -185,21 +185,25 @@ class ServerConnection(Connection):
         LocalProtocolError when the stream was never opened, or has an answer on its way.
         """
         window = self._windows.get(stream_id)
-        if window is None and not self._is_idle(stream_id):
-            return False
         if window is None or stream_id in self._sending:
+            if window is None and not self._is_idle(stream_id):
+                return False
             raise LocalProtocolError(f"stream {stream_id} is not waiting for an answer")
         if self._block_start:
             block = self._block_start + block
             self._block_start = b""
-        size, body_bytes = len(block), len(body)
-        frame_bytes_max = self.remote.frame_bytes_max
+        size, frame_bytes_max = len(block), self.remote.frame_bytes_max
+        if not body and size <= frame_bytes_max:  # an accepted push
+            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 5, stream_id) + block)
+            del self._windows[stream_id]
+            if stream_id in self._receiving:
+                self._answered_early(stream_id)
+            return True
+        body_bytes = len(body)
         if size > frame_bytes_max:
             self._out.extend(
                 frames.headers_frames(stream_id, block, end_stream=not body, frame_bytes_max=frame_bytes_max)
             )
-        elif not body:
-            self._out.append(_pack_frame(size >> 16, size & 0xFFFF, 1, 5, stream_id) + block)
         elif body_bytes <= window and body_bytes <= self.outbound_window and body_bytes <= frame_bytes_max:
             # Nearly always: both frames at once.
             self.outbound_window -= body_bytes
