@@ -218,6 +218,14 @@ def without(pieces: Iterable[Piece], indices: Set[int]) -> list[Piece]:
     ]
 
 
+def marked_unsure(pieces: Iterable[Piece], indices: Set[int]) -> list[Piece]:
+    """The same, with single indices marked."""
+    all_of_them = list(pieces)
+    others = without(all_of_them, indices)
+    rest = {index for piece in others for index in range(piece.start, piece.stop)}
+    return [*others, *(piece._replace(unsure=True) for piece in without(all_of_them, rest))]
+
+
 def within(pieces: Iterable[Piece], covering: Iterable[Piece]) -> list[Piece]:
     """The pieces as far as they lie in what others cover, each index once."""
     covered = joined(Piece(piece.start, piece.stop) for piece in covering)

@@ -18,7 +18,7 @@ from loadtest.arrivals import arrivals
 from loadtest.batch_log import BatchLog, batch_log
 from loadtest.index_pool import IndexPool
 from loadtest.index_range import IndexRange
-from loadtest.leases import Piece, devices_in, runs, without
+from loadtest.leases import Piece, devices_in, marked_unsure, runs, without
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import Counted, Side, sides_of
 from loadtest.open_loop import PENDING_MAX, OpenLoop
@@ -413,7 +413,8 @@ class BatchSender:
                 self._give_back()
         finally:
             self._report()
-            left = [piece._replace(unsure=True) for piece in self.open_pieces]
+            in_flight = {due.device_id for side in self.sides for due in side.run.in_flight}
+            left = marked_unsure(self.open_pieces, in_flight)
             self._given_up, self._own = True, True
             if self in campaign.senders:
                 campaign.senders.remove(self)
@@ -422,8 +423,8 @@ class BatchSender:
                 side.run.close()
 
     def _give_back(self) -> None:
-        in_flight = {due.device_id for side in self.sides for due in side.run.in_flight}
-        unsent = without(self.open_pieces, in_flight)
+        sent = set[int]().union(*(side.sent for side in self.sides))
+        unsent = without(self.open_pieces, sent)
         for side in self.sides:
             side.withdraw()
         self._campaign.add(unsent)

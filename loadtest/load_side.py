@@ -126,12 +126,18 @@ class Side:
         found |= dict.fromkeys(due.device_id for due in (*delivery.ready, *self.run.in_flight))
         return found | dict.fromkeys(self.source.open)
 
+    @property
+    def sent(self) -> set[int]:
+        """The indices that were sent, and whose result the source does not have yet."""
+        found = {due.device_id for due in self.run.in_flight}
+        return found.union(outcome.device_id for outcome in self.delivery.outcomes)
+
     def withdraw(self) -> None:
-        """Let go of all that is not in flight, which somebody else sends; the run ends with the last answer."""
+        """Let go of all that was not sent, which somebody else sends; the run ends with the last answer."""
         self.delivery.take_back()
         self.source.forget_unclaimed()
         if self.arrivals is not None:
-            self.arrivals.forget_all_but({due.device_id for due in self.run.in_flight})
+            self.arrivals.forget_all_but(self.sent)
             self.arrivals.end()
         self.run.wake()
 

@@ -61,6 +61,8 @@ logger = logging.getLogger(__name__)
 locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
 # What a worker has not reported when it dies, another one sends again: three seconds of it are too many.
 locust.runners.WORKER_REPORT_INTERVAL = 1
+# Whenever a worker comes, Locust's master hears nobody for so long, heartbeats neither: for the sake of a message in its log.
+os.environ.setdefault("LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP", "0.1")
 
 
 class Load:
