@@ -172,10 +172,10 @@ def test_an_open_loop_over_both_providers_counts_from_the_schedule(
     assert done.returncode == 0, done.stderr
     with (tmp_path / "batches.csv").open(newline="") as lines:
         batches = list(csv.DictReader(lines))
-    assert sorted(int(batch["first_index"]) for batch in batches) == list(range(0, 6_000, 50))
+    assert sorted(int(batch["first_index"]) for batch in batches) == list(range(0, 6_000, 25))
     for batch in batches:
         assert float(batch["scheduled_s"]) <= float(batch["sent_s"]) <= float(batch["answered_s"]) + 0.001
-        assert (batch["devices"], batch["without_answer"]) == ("50", "0")
+        assert (batch["devices"], batch["without_answer"]) == ("25", "0")
     found = ledger(control, 120)
     assert (found.accepted_once + found.rejected, found.accepted_more, found.never) == (6_000, 0, 0)
     recording = json.loads(result.read_bytes())["recording"]
@@ -183,10 +183,10 @@ def test_an_open_loop_over_both_providers_counts_from_the_schedule(
     assert {
         since: sum(sum(counts.values()) for name, counts in recording["latency_ms"].items() if name.startswith(since))
         for since in ("scheduled", "sent", "batch")
-    } == {"scheduled": 6_000, "sent": 6_000, "batch": 120}
+    } == {"scheduled": 6_000, "sent": 6_000, "batch": 240}
     with Path(f"{prefix}_stats.csv").open(newline="") as lines:
         counts = {(row["Type"], row["Name"]): int(row["Request Count"]) for row in csv.DictReader(lines)}
-    assert (counts["", "Aggregated"], counts["APNS+FCM", "batch"]) == (6_000, 120)
+    assert (counts["", "Aggregated"], counts["APNS+FCM", "batch"]) == (6_000, 240)
     assert sum(sum(each["rejected"].values()) for each in recording["intervals"].values()) == found.rejected
     assert sum(each["scheduled"] for each in recording["intervals"].values()) == 6_000
 
@@ -203,7 +203,7 @@ def test_workers_share_the_schedule(rig: RigProcess, control: ControlClient, tmp
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [len((tmp_path / name).read_text().splitlines()) for name in ("batches.csv", "batches-1.csv")]
-    assert lines == [51, 51]
+    assert lines == [101, 101]
     found = ledger(control, 121)
     assert (found.accepted_once, found.accepted_more, found.never) == (4_000, 0, 0)
     outcome = json.loads(result.read_bytes())
