@@ -63,7 +63,7 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
     else:
         from simulator.workers.serving import Front  # Here, since most simulators have no workers.
 
-        provider = Front(settings, rig, server_names)
+        provider = Front(settings, rig, server_names, stopping)
     for planned in _faults_of(settings):
         rig.faults.add(planned, rig.clock.now_s())
     if settings.observe == "on":
@@ -100,8 +100,8 @@ class Provider(Protocol):
     async def begin(self) -> None:
         """Have whoever comes answered. Raises ConfigurationError."""
 
-    def ready(self) -> bool:
-        """Everything is in order."""
+    def trouble(self) -> str | None:
+        """What is not in order, and what to do; None: everything is."""
 
     async def close(self) -> None:
         """Accept no more, and say goodbye to all clients."""
@@ -135,9 +135,9 @@ class SoleProcess:
     async def begin(self) -> None:
         """As of `Provider`: done as soon as a port is open."""
 
-    def ready(self) -> bool:
+    def trouble(self) -> str | None:
         """As of `Provider`."""
-        return True
+        return None
 
     async def close(self) -> None:
         """As of `Provider`."""
@@ -206,7 +206,7 @@ async def _serve_control(
     from simulator.control.serve import serve_control
 
     access = ControlAccess(host=settings.control_host, bearer_token=settings.control_token)
-    app = create_app(rig, access, provider.ready, provider.view)
+    app = create_app(rig, access, provider.trouble, provider.view)
     settle_garbage()
     await serve_control(app, listening, stopping.wait)
 

@@ -34,18 +34,18 @@ from simulator.rig import Rig
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def _always() -> bool:
-    return True
+def _no_trouble() -> str | None:
+    return None
 
 
 def create_app(
-    rig: Rig, access: ControlAccess, ready: Callable[[], bool] = _always, view: View | None = None
+    rig: Rig, access: ControlAccess, trouble: Callable[[], str | None] = _no_trouble, view: View | None = None
 ) -> Starlette:
-    """The application. `ready`: whether the provider port is open, for `/readyz`. `view`: where `rig` is not all there is.
+    """The application. `trouble`: what keeps it from being ready, for `/readyz`. `view`: where `rig` is not all there is.
 
     Its `state.plane` is the `ControlPlane`; whoever serves it calls its `close` when it shuts down.
     """
-    plane = ControlPlane(view or OneProcess(rig), ready)
+    plane = ControlPlane(view or OneProcess(rig), trouble)
     endpoints = all_endpoints(bearer=access.bearer_token is not None)
     app = Starlette(
         routes=[_route(path, endpoints, plane) for path in dict.fromkeys(each.path for each in endpoints)],

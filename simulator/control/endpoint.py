@@ -36,10 +36,11 @@ class NoBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(slots=True)
 class ControlPlane:
-    """What one control plane keeps besides the rig. `view`: what it looks at and changes. `closing`: set when it shuts down."""
+    """What one control plane keeps besides the rig. `view`: what it looks at and changes. `trouble`: what keeps the
+    provider plane from being ready, and what to do; None: nothing. `closing`: set when it shuts down."""
 
     view: View
-    ready: Callable[[], bool]
+    trouble: Callable[[], str | None]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     round_changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     reading: set[asyncio.Timeout] = field(default_factory=set)  # of the bodies that are being read

@@ -103,9 +103,10 @@ async def live(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
 
 
 async def ready(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Response:
-    """GET /readyz: the provider port is open."""
-    if call.plane.closing.is_set() or not call.plane.ready():
-        raise ControlError(Problem.NOT_READY, "the provider port is not open; try again in a moment")
+    """GET /readyz: the provider port is open, and all is in order behind it."""
+    trouble = "the simulator is stopping" if call.plane.closing.is_set() else call.plane.trouble()
+    if trouble is not None:
+        raise ControlError(Problem.NOT_READY, trouble)
     return ProbeAnswer()
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from simulator.errors import ConfigurationError
-from simulator.workers.channel import ASK_TIMEOUT_S, Answer, ChannelError, Handler, Link, open_link
+from simulator.workers.channel import Answer, Handler, Link, open_link
 from simulator.workers.fork import fork_worker
 from simulator.workers.hand_over import Spread
 
@@ -53,12 +53,13 @@ class Seat:
 class WorkerState:
     """What the front knows of the worker of a number, from 0; users see one more.
 
-    `pid`: None while there is none. `ready`: it takes connections. `restarts`: how often one took another's place.
-    `short_lives`: how many in a row ended soon.
+    `pid`: None while there is none. `began_s`: when the last one did. `ready`: it takes connections. `restarts`: how often one
+    took another's place. `short_lives`: how many in a row ended soon.
     """
 
     number: int
     pid: int | None = None
+    began_s: float = 0.0
     restarts: int = 0
     short_lives: int = 0
     ready: bool = False
@@ -75,7 +76,7 @@ class Workers:
     `handlers`: what is done about what workers say, with the number of the one that said it. `came`, `ended`: called with the
     number of a worker that can be talked to from now on, or no longer, before another takes its place. All three are to be
     complete before `start`. `writing`: to be held while the front's state is changed and that is said to the workers; none is
-    forked meanwhile, which would have the change and be told of it as well.
+    forked meanwhile, which would have the change and be told of it as well. `stopping`: once it is set, none is replaced.
     """
 
     def __init__(
@@ -85,8 +86,8 @@ class Workers:
         spread: Spread,
         kept: Sequence[Sequence[int]] = (),
         monotonic_s: Callable[[], float] = time.monotonic,
+        stopping: asyncio.Event | None = None,
     ) -> None:
-        self.count = count
         self.links: dict[int, Link] = {}
         self.handlers: dict[str, FrontHandler] = {}
         self.came: list[Callable[[int], None]] = []
@@ -98,7 +99,7 @@ class Workers:
         self._kept = kept or [()] * count
         self._monotonic_s = monotonic_s
         self._keeping: list[asyncio.Task[None]] = []
-        self._stopping = asyncio.Event()
+        self._stopping = stopping or asyncio.Event()
         self._begun: asyncio.Future[None] | None = None
         self._threads = ThreadPoolExecutor(_THREADS_MAX)
 
@@ -129,11 +130,15 @@ class Workers:
     def trouble(self) -> str | None:
         """What is wrong: workers that end again and again, or are not there yet; None: nothing."""
         for state in self.states:
-            if state.short_lives >= SHORT_LIVES_MAX:
-                return f"worker {state.number + 1} ends again and again, {state.short_lives} times in a row"
+            if state.short_lives >= SHORT_LIVES_MAX and not self._lives_long(state):
+                often = f"{state.short_lives} times in a row"
+                return f"worker {state.number + 1} has ended soon after its start {often}; stderr says how"
             if not state.ready:
-                return f"worker {state.number + 1} is not ready yet"
+                return f"worker {state.number + 1} is not ready yet; try again in a moment"
         return None
+
+    def _lives_long(self, state: WorkerState) -> bool:
+        return self._monotonic_s() - state.began_s >= LONG_LIFE_S
 
     def open_connections(self, number: int) -> int:
         """How many connections a worker has."""
@@ -147,27 +152,6 @@ class Workers:
             if number != but:
                 link.tell(kind, body)
 
-    def ask_all(
-        self, kind: str, body: bytes = b"", timeout_s: float = ASK_TIMEOUT_S
-    ) -> Coroutine[None, None, dict[int, bytes | None]]:
-        """Ask all workers at once; what is returned waits for their answers, by number. None: it has none to give, since it has
-        ended or failed, or not in time."""
-        asked = {number: link.ask(kind, body, timeout_s) for number, link in self.links.items()}
-        return self._answers(kind, asked)
-
-    async def _answers(self, kind: str, asked: dict[int, Coroutine[None, None, bytes]]) -> dict[int, bytes | None]:
-        answers = await asyncio.gather(*asked.values(), return_exceptions=True)
-        found: dict[int, bytes | None] = {}
-        for number, answer in zip(asked, answers, strict=True):
-            if isinstance(answer, ChannelError | TimeoutError):
-                _log.warning("worker %d gave no answer to %r: %s", number + 1, kind, str(answer) or "not in time")
-                found[number] = None
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                found[number] = answer
-        return found
-
     def replace(self, number: int) -> None:
         """Kill a worker, as one that has not done what it was told: another takes its place."""
         pid = self.states[number].pid
@@ -178,22 +162,24 @@ class Workers:
 
     async def _keep(self, state: WorkerState) -> None:
         while True:
-            began_s = self._monotonic_s()
+            state.began_s = self._monotonic_s()
             try:
                 how = await self._one_life(state)
             except OSError as error:
                 how = f"could not be started ({error.strerror})"
             if self._stopping.is_set():
                 return
-            state.short_lives = state.short_lives + 1 if self._monotonic_s() - began_s < LONG_LIFE_S else 0
+            state.short_lives = 0 if self._lives_long(state) else state.short_lives + 1
             if self._begun is not None and not self._begun.done() and state.short_lives >= SHORT_LIVES_MAX:
                 problem = f"--workers: worker {state.number + 1} {how}, {state.short_lives} times in a row"
                 self._begun.set_exception(ConfigurationError(f"{problem}; what it says above is why"))
                 return
-            _log.error("worker %d %s; another takes its place", state.number + 1, how)
+            wait_s = wait_before_replacement_s(state.short_lives)
+            when = f" in {wait_s:.1f} s" if wait_s else ""
+            _log.error("worker %d %s; another takes its place%s", state.number + 1, how, when)
             state.restarts += 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait_before_replacement_s(state.short_lives))
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
             if self._stopping.is_set():
                 return
 
@@ -214,6 +200,8 @@ class Workers:
                 link = self.links[number] = await open_link(ours, self._handlers_of(state, handing), ended)
             theirs.close()
             taking.close()
+            if self._stopping.is_set():  # it was not there yet when all were told
+                link.tell(STOP_KIND)
             late = asyncio.get_running_loop().call_later(READY_TIMEOUT_S, self._end_unless_ready, state, link)
             await over.wait()
             late.cancel()

@@ -28,11 +28,12 @@ LOOK_AT_DOORS_S = 1.0
 
 class Front:
     """The provider plane of a process that only accepts connections. `rig`: is changed, so that its ledger shows all workers'.
+    `stopping`: set as soon as all is to end.
 
     Raises SettingsError without memory for the workers, or where a file for their frames cannot be written.
     """
 
-    def __init__(self, settings: ServeSettings, rig: Rig, server_names: ServerNames) -> None:
+    def __init__(self, settings: ServeSettings, rig: Rig, server_names: ServerNames, stopping: asyncio.Event) -> None:
         count = settings.workers
         self._rig = rig
         try:
@@ -61,7 +62,7 @@ class Front:
             self._frame_logs,
         )
         kept = [[each.fileno()] for each in self._frame_logs]
-        self.workers = Workers(count, partial(work, setting), self._spread, kept)
+        self.workers = Workers(count, partial(work, setting), self._spread, kept, stopping=stopping)
         self.view: AllWorkers | None = AllWorkers(rig, self.workers)
         self._looking: asyncio.TimerHandle | None = None
 
@@ -88,9 +89,9 @@ class Front:
         self._doors.look_where_it_matters()
         self._looking = asyncio.get_running_loop().call_later(LOOK_AT_DOORS_S, self._look_again)
 
-    def ready(self) -> bool:
-        """All workers are there, and keep living."""
-        return self.workers.trouble is None
+    def trouble(self) -> str | None:
+        """As of `Workers`: they are there, and keep living, or one is not."""
+        return self.workers.trouble
 
     async def close(self) -> None:
         """Accept no more, and have the workers say goodbye and end."""

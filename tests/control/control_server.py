@@ -119,12 +119,12 @@ class ControlServer:
     def __init__(
         self,
         access: ControlAccess,
-        ready: Callable[[], bool] = lambda: True,
+        trouble: Callable[[], str | None] = lambda: None,
         view_of: Callable[[Rig], View] = OneProcess,
         journal_entries: int = JOURNAL_ENTRIES,
     ) -> None:
         self.rig = new_rig(journal_entries)
-        self.app = create_app(self.rig, access, ready, view_of(self.rig))
+        self.app = create_app(self.rig, access, trouble, view_of(self.rig))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()

@@ -40,10 +40,12 @@ def test_a_shutdown_answers_who_waits_and_ends_within_a_second() -> None:
             socket.create_connection(("127.0.0.1", server.port))
 
 
-def test_a_plane_whose_provider_port_is_not_open_is_alive_but_not_ready() -> None:
-    with ControlServer(ControlAccess(), ready=lambda: False) as server:
+def test_a_plane_with_trouble_behind_it_is_alive_but_not_ready_and_says_why() -> None:
+    with ControlServer(ControlAccess(), trouble=lambda: "worker 1 sulks; cheer it up") as server:
         assert server.call("GET", "/livez").status == 200
-        assert server.call("GET", "/readyz").problem == (503, "not_ready")
+        answer = server.call("GET", "/readyz")
+        assert answer.problem == (503, "not_ready")
+        assert answer.message == "worker 1 sulks; cheer it up"
 
 
 def test_serving_leaves_signal_handlers_alone_and_closes_the_socket() -> None:

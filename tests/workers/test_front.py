@@ -75,7 +75,8 @@ class Scene:
     def __init__(self, count: int, run: Run) -> None:
         self.spread = Spread(GoneCounts(count), 10, Counters())
         self.now_s = 0.0
-        self.workers = Workers(count, run, self.spread, monotonic_s=lambda: self.now_s)
+        self.stopping = asyncio.Event()
+        self.workers = Workers(count, run, self.spread, monotonic_s=lambda: self.now_s, stopping=self.stopping)
         self.told: list[str] = []
         self._news = asyncio.Condition()
         self.workers.handlers["heard"] = lambda number, body: self.tell(f"{number} {body.decode()}")
@@ -104,6 +105,9 @@ class Scene:
     async def ask(self, number: int, kind: str, body: bytes = b"") -> bytes:
         return await self.workers.links[number].ask(kind, body)
 
+    async def ask_all(self, kind: str) -> list[bytes]:
+        return await asyncio.gather(*(link.ask(kind) for link in self.workers.links.values()))
+
     def kill(self, number: int) -> None:
         pid = self.workers.states[number].pid
         assert pid is not None
@@ -130,9 +134,9 @@ def play(scene: Callable[[Scene], Awaitable[None]], count: int = 2, run: Run = w
 def test_all_workers_are_asked_and_told() -> None:
     async def scene(stage: Scene) -> None:
         stage.workers.tell_all("pass on", b"to all")
-        assert await stage.workers.ask_all("number") == {0: b"0", 1: b"1", 2: b"2"}
+        assert sorted(await stage.ask_all("number")) == [b"0", b"1", b"2"]
         stage.workers.tell_all("pass on", b"to some", but=1)
-        assert set((await stage.workers.ask_all("number")).values()) == {b"0", b"1", b"2"}
+        await stage.ask_all("number")
         assert sorted(stage.told[3:]) == ["0 to all", "0 to some", "1 to all", "2 to all", "2 to some"]
         assert sorted(stage.told[:3]) == ["came 0", "came 1", "came 2"]
         assert stage.workers.trouble is None
@@ -153,21 +157,6 @@ def test_a_killed_worker_is_replaced_by_one_with_the_present_state(monkeypatch: 
         stage.workers.replace(0)
         await stage.until("came 0", 2)
         assert await stage.ask(0, "state") == b"later"
-
-    play(scene)
-
-
-def test_a_worker_that_has_gone_has_no_answer_and_the_others_do() -> None:
-    async def scene(stage: Scene) -> None:
-        asking = stage.workers.ask_all("number")
-        stage.kill(1)
-        answers = await asking
-        assert answers[0] == b"0"
-        assert answers[1] in (None, b"1")
-        await stage.until("came 1", 2)
-        stage.workers.links[1].tell("die", b"1")
-        assert await stage.workers.ask_all("number") == {0: b"0", 1: None}
-        assert await stage.workers.ask_all("unheard of") == {0: None}
 
     play(scene)
 
@@ -249,15 +238,62 @@ def test_a_worker_that_ends_again_and_again_is_trouble_until_it_has_lived_long(
             assert stage.workers.trouble is None
             stage.workers.links[0].tell("die", b"7")
             await stage.until("came 0", times)
-        assert stage.workers.trouble == f"worker 1 ends again and again, {SHORT_LIVES_MAX} times in a row"
+        trouble = f"worker 1 has ended soon after its start {SHORT_LIVES_MAX} times in a row; stderr says how"
+        assert stage.workers.trouble == trouble
         assert "worker 1 ended with exit code 7; another takes its place" in caplog.text
-        stage.now_s += front_module.LONG_LIFE_S
+        stage.now_s += front_module.LONG_LIFE_S - 0.1
+        assert stage.workers.trouble == trouble
+        stage.now_s += 0.1
+        assert stage.workers.trouble is None
         stage.kill(0)
         await stage.until("came 0", SHORT_LIVES_MAX + 2)
         assert stage.workers.trouble is None
         assert "worker 1 was killed by signal 9" in caplog.text
 
     play(scene)
+
+
+def test_a_worker_that_ends_when_all_is_to_end_is_missed_by_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(stage: Scene) -> None:
+        stage.stopping.set()  # as by a signal that a whole process group gets
+        stage.kill(0)
+        await stage.until("ended 0")
+
+    play(scene)
+    assert caplog.text == ""
+
+
+def test_a_worker_that_is_just_being_forked_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_module, "STOP_MAX_S", 2 * TIMEOUT_S)
+
+    async def scene(stage: Scene) -> None:
+        async with stage.workers.writing:
+            stage.kill(0)
+            await stage.until("ended 0")
+            for _ in range(10):  # until the next one waits to be forked
+                await asyncio.sleep(0)
+            stopping = asyncio.ensure_future(stage.workers.stop())
+            await asyncio.sleep(0)
+        await stopping
+
+    play(scene)
+
+
+def test_it_is_said_when_the_place_of_one_that_ends_again_and_again_is_taken(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(front_module, "wait_before_replacement_s", lambda short_lives: 0.2 * (short_lives - 1))
+
+    async def scene(stage: Scene) -> None:
+        for times in (2, 3):
+            stage.kill(0)
+            await stage.until("came 0", times)
+
+    play(scene)
+    assert [each.getMessage().partition("; ")[2] for each in caplog.records] == [
+        "another takes its place",
+        "another takes its place in 0.2 s",
+    ]
 
 
 def test_replacing_begins_at_once_and_waits_longer_up_to_a_bound() -> None:
