@@ -216,8 +216,8 @@ class Http1Session:
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Request):
-            self._require_in_bounds(event)
             self._request = event
+            self._require_in_bounds(event)
         elif isinstance(event, h11.Data):
             self._body += event.data[: BODY_BYTES_KEPT_MAX - len(self._body)]
 
@@ -319,7 +319,8 @@ class Http1Session:
         self.closing = True
         if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
-        self._write(HttpAnswer(status, (_TEXT,), f"{why}\n".encode("utf-8", "replace")), without_body=False)
+        without_body = self._request is not None and self._request.method == b"HEAD"
+        self._write(HttpAnswer(status, (_TEXT,), f"{why}\n".encode("utf-8", "replace")), without_body=without_body)
 
     def _write(self, answer: HttpAnswer, *, without_body: bool) -> None:
         date = format_datetime(datetime.fromtimestamp(self._date_s(), UTC), usegmt=True)
