@@ -104,16 +104,19 @@ class Workers:
         self._threads = ThreadPoolExecutor(_THREADS_MAX)
 
     async def start(self) -> None:
-        """Start all workers; returns once all are ready. Raises ConfigurationError when they end again and again."""
+        """Start all workers; returns once all are ready, or have ended since all is to end.
+
+        Raises ConfigurationError when they end again and again.
+        """
         loop = asyncio.get_running_loop()
         loop.set_default_executor(self._threads)
         self._begun = loop.create_future()
         self._keeping = [asyncio.ensure_future(self._keep(state)) for state in self.states]
-        try:
-            await self._begun
-        except ConfigurationError:
+        either: list[asyncio.Future[Any]] = [self._begun, asyncio.gather(*self._keeping)]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._begun.done() and (error := self._begun.exception()) is not None:
             await self.stop()
-            raise
+            raise error
 
     async def stop(self) -> None:
         """Have all workers say goodbye and end; those that do not are killed."""
@@ -152,10 +155,11 @@ class Workers:
             if number != but:
                 link.tell(kind, body)
 
-    def replace(self, number: int) -> None:
+    def replace(self, number: int, why: str) -> None:
         """Kill a worker, as one that has not done what it was told: another takes its place."""
         pid = self.states[number].pid
         if pid is not None:
+            _log.error("worker %d is killed: %s", number + 1, why)
             os.kill(pid, signal.SIGKILL)
 
     # One place, with one worker after the other.

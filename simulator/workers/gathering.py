@@ -156,7 +156,8 @@ class AllWorkers:
             done = await asyncio.gather(*(each for _, _, each in asked), return_exceptions=True)
             for (number, link, _), answer in zip(asked, done, strict=True):
                 if isinstance(answer, BaseException) and workers.links.get(number) is link:
-                    workers.replace(number)
+                    why = "in time" if isinstance(answer, TimeoutError) else f"({answer})"
+                    workers.replace(number, f"it has not made a change of the control API {why}")
 
     # Reads.
 

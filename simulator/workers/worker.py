@@ -19,10 +19,12 @@ from simulator.limits import Limits
 from simulator.listener import ProviderPlane
 from simulator.provider_tls import ServerNames
 from simulator.rig import Rig
+from simulator.workers.attending import Attendance
 from simulator.workers.channel import Handler, open_link
 from simulator.workers.front import READY_KIND, STOP_KIND, Seat
 from simulator.workers.hand_over import GoneCounts, HandedOver, Taker
 from simulator.workers.merged_ledger import MergedLedger
+from simulator.workers.worker_rig import empty_for_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,6 @@ class Setting:
 
 async def work(setting: Setting, seat: Seat) -> None:
     """Be a worker, in its own process, until the front says that it is enough or has gone, or SIGTERM comes."""
-    from simulator.workers.attending import Attendance
-    from simulator.workers.worker_rig import empty_for_worker
-
     number, rig, stopping = seat.number, setting.rig, asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     empty_for_worker(rig)

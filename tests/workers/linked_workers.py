@@ -45,7 +45,7 @@ class LinkedWorkers:
         self.states = [State(number) for number in range(count)]
         self.rigs: dict[int, Rig] = {}
         self.attendances: dict[int, Attendance] = {}
-        self.replaced: list[int] = []
+        self.replaced: list[tuple[int, str]] = []
         self._worker_ends: dict[int, Link] = {}
         self._pids = 1_000
 
@@ -85,9 +85,9 @@ class LinkedWorkers:
         """As the front has counted."""
         return 10 + number
 
-    def replace(self, number: int) -> None:
+    def replace(self, number: int, why: str) -> None:
         """As the front does, but for the replacement."""
-        self.replaced.append(number)
+        self.replaced.append((number, why))
 
 
 def fail(body: bytes) -> bytes:

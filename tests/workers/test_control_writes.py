@@ -91,7 +91,9 @@ def test_changes_made_at_once_are_made_in_one_order(control: WorkersServer) -> N
 def test_a_worker_that_does_not_make_a_change_is_replaced(control: WorkersServer) -> None:
     control.on_loop(lambda: control.workers.at(1, CHANGE_KIND, fail))
     assert control.call("PUT", "/api/v1/service", {"fcm": "unavailable"}).status == 200
-    assert control.workers.replaced == [1]
+    ((number, why),) = control.workers.replaced
+    assert number == 1
+    assert why.startswith("it has not made a change of the control API (change: ValueError")
 
 
 def test_a_worker_that_ends_before_it_makes_a_change_holds_nobody_up(control: WorkersServer) -> None:

@@ -144,7 +144,9 @@ def test_all_workers_are_asked_and_told() -> None:
     play(scene, count=3)
 
 
-def test_a_killed_worker_is_replaced_by_one_with_the_present_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker_is_replaced_by_one_with_the_present_state(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scene(stage: Scene) -> None:
         assert await stage.ask(1, "state") == b"at first"
         monkeypatch.setitem(STATE, "said", "later")
@@ -154,7 +156,8 @@ def test_a_killed_worker_is_replaced_by_one_with_the_present_state(monkeypatch: 
         assert await stage.ask(1, "state") == b"later"
         assert await stage.ask(0, "state") == b"at first"
         assert [state.restarts for state in stage.workers.states] == [0, 1]
-        stage.workers.replace(0)
+        stage.workers.replace(0, "it sulks")
+        assert "worker 1 is killed: it sulks" in caplog.text
         await stage.until("came 0", 2)
         assert await stage.ask(0, "state") == b"later"
 
@@ -261,6 +264,17 @@ def test_a_worker_that_ends_when_all_is_to_end_is_missed_by_nobody(caplog: pytes
 
     play(scene)
     assert caplog.text == ""
+
+
+def test_workers_that_are_to_end_before_they_have_begun_do_so() -> None:
+    async def act() -> None:
+        stage = Scene(2, work)
+        stage.stopping.set()
+        async with asyncio.timeout(TIMEOUT_S):
+            await stage.workers.start()
+            await stage.workers.stop()
+
+    asyncio.run(act())
 
 
 def test_a_worker_that_is_just_being_forked_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,18 @@ def test_no_worker_outlives_the_front(state_dir: Path, number: signal.Signals, c
     assert served.end() == (code, "")  # which takes the end of all who could write to stderr
 
 
+def test_a_worker_begins_with_all_modules_that_it_needs(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    served = Served(state_dir)
+    pids_of(served.begun())
+    served.process.terminate()
+    _, err = served.end()
+    imported = [line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")]
+    ours = [name for name in imported if name.startswith(("simulator.", "wire."))]
+    assert "simulator.workers.worker" in ours
+    assert sorted(set(ours)) == sorted(ours)  # each once: in the front, before it forked
+
+
 @pytest.mark.parametrize("closed_at_once", [False, True])
 def test_it_stops_with_its_standard_input(state_dir: Path, closed_at_once: bool) -> None:
     served = Served(
