@@ -14,7 +14,8 @@ from simulator.faults.reason import ReasonFault
 from simulator.journal import LISTENERS_MAX
 from simulator.observation_records import PhaseEnded
 from simulator.rig import Rig
-from simulator.workers.asked import SEARCH_KIND
+from simulator.workers.asked import REPORT_KIND, SEARCH_KIND, encode
+from simulator.workers.reports import Report
 from tests.control.control_server import FOREIGN_TOKEN, Reply, fcm_row, get, new_rig, row
 from tests.workers.linked_workers import ENTRIES, WorkersServer, fail
 
@@ -289,6 +290,24 @@ def test_a_worker_that_ends_while_it_is_read_is_left_out(control: WorkersServer)
     assert [at_ms for _, at_ms in _entries(control)] == [2]
 
 
+def test_a_worker_that_ends_behind_its_answer_is_counted_once(control: WorkersServer) -> None:
+    control.of_worker(1, lambda rig: setattr(rig.counters, "accepted", 5))
+    assert get(control, "/api/v1/stats")["counters"]["accepted"] == 5
+
+    async def answer_late(body: bytes) -> bytes:
+        for _ in range(20):  # until the other's answer has come
+            await asyncio.sleep(0)
+        control.workers.end(1)
+        return encode(Report.of(control.workers.rigs[0]))
+
+    control.on_loop(lambda: control.workers.at(0, REPORT_KIND, answer_late))
+    for _ in range(2):
+        assert get(control, "/api/v1/stats")["counters"]["accepted"] == 5
+        control.on_loop(
+            lambda: control.workers.at(0, REPORT_KIND, lambda body: encode(Report.of(control.workers.rigs[0])))
+        )
+
+
 # Observations and frames
 
 
@@ -374,3 +393,16 @@ def test_what_is_kept_of_numbers_is_bounded_by_what_can_be_seen(control: Workers
     assert control.view is not None
     assert control.view._journal.last == 3 * ENTRIES
     assert control.view._journal.runs <= ENTRIES
+
+
+def test_what_is_kept_of_the_numbers_of_frames_is_bounded_by_what_can_be_seen(
+    control: WorkersServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.workers.gathering.RECENT_LINES_MAX", 4)
+    control.call("PUT", "/api/v1/frame-log", {"on": True})
+    for number in range(12):
+        control.of_worker(number % 2, lambda rig: rig.frame_log.note(1, "a line"))
+        get(control, "/api/v1/stats")
+    assert control.view is not None
+    assert control.view._frames.last == 12
+    assert control.view._frames.runs <= 4

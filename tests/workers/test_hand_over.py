@@ -5,6 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,15 @@ from simulator.doors import Doors
 from simulator.faults.line import Handshake
 from simulator.limits import Limits
 from simulator.rig import Rig
-from simulator.workers.hand_over import GoneCounts, HandedOver, Spread, Taker, handing, next_worker
+from simulator.workers.hand_over import (
+    TAKEN_A_TURN_MAX,
+    GoneCounts,
+    HandedOver,
+    Spread,
+    Taker,
+    handing,
+    next_worker,
+)
 from tests.fcm.valid_send import Bench
 
 TIMEOUT_S = 10.0
@@ -235,6 +244,26 @@ def test_a_client_whose_descriptor_was_not_to_be_had_is_counted_as_gone() -> Non
         await stage.until_taken(1)
         assert stage.gone[0] == 1
         assert stage.counters.limits_reached == {FILE_DESCRIPTORS: 1}
+
+    play(scene)
+
+
+def test_a_crowd_is_taken_some_at_a_time_so_that_those_inside_go_on() -> None:
+    async def scene(stage: Scene) -> None:
+        stage.join(0, takes=False)
+        ours, _ = stage._ends[0]
+        clients = []
+        for _ in range(TAKEN_A_TURN_MAX + 1):
+            client, accepted = socket.socketpair()
+            client.send(b"one")
+            socket.send_fds(ours, [msgspec.msgpack.encode(HandedOver(0, 1))], [accepted.fileno()])
+            clients += [client, accepted]
+        stage.take_at(0)
+        stage._takers[0]._receive()
+        assert len(stage.taken) == TAKEN_A_TURN_MAX
+        await stage.until_taken(TAKEN_A_TURN_MAX + 1)
+        for each in clients:
+            each.close()
 
     play(scene)
 
