@@ -51,17 +51,11 @@ class Numbering:
             source.total = total
             self.last += new
 
-    def total_of(self, name: int) -> int:
-        """How many entries of a source have numbers, those forgotten too: its last position that was looked at."""
-        source = self._sources.get(name)
-        return 0 if source is None else source.total
-
-    def number_of(self, name: int, position: int) -> int:
-        """The number of an entry that has one. Raises `LookupError` for one that has none, or no longer."""
-        return self.numbers_of(name, (position,))[0]
-
     def numbers_of(self, name: int, positions: Sequence[int]) -> list[int]:
-        """The numbers of many entries, which are quickest found when the positions rise or fall. Raises as `number_of` does."""
+        """The numbers of entries, which are quickest found when the positions rise or fall.
+
+        Raises `LookupError` where one has none, or no longer.
+        """
         source = self._sources[name]
         first, end, offset = 1, 1, 0  # of the run that the last one was in
         numbers = []
