@@ -157,8 +157,46 @@ def test_a_question_does_not_wait_longer_than_its_time_and_its_late_answer_is_no
             await ours.ask("slow", timeout_s=0.001)
         let_go.set()
         assert await ours.ask("echo", b"next") == b"next"
+        assert not ours._asked
 
     talk(scene, there={"slow": slow, "echo": lambda body: body})
+
+
+def test_an_answer_that_comes_just_as_nobody_waits_any_more_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(ours: Link, theirs: Link) -> None:
+        answers: list[bytes] = []
+        take = ours.data_received
+        monkeypatch.setattr(ours, "data_received", answers.append)
+        asking = asyncio.ensure_future(ours.ask("echo", b"one"))
+        while not answers:  # noqa: ASYNC110 - it is this loop's own turns that bring it
+            await asyncio.sleep(0)
+        asking.cancel()
+        for answer in answers:
+            take(answer)
+        monkeypatch.undo()
+        assert await ours.ask("echo", b"next") == b"next"
+        assert asking.cancelled()
+
+    talk(scene, there={"echo": lambda body: body})
+
+
+def test_what_was_begun_for_one_who_has_gone_is_given_up() -> None:
+    begun, given_up = asyncio.Event(), asyncio.Event()
+
+    async def wait(body: bytes) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async def scene(ours: Link, theirs: Link) -> None:
+        ours.tell("wait")
+        await begun.wait()
+        ours.end()
+        await given_up.wait()
+
+    talk(scene, there={"wait": wait})
 
 
 def test_an_end_that_reads_nothing_is_given_up_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,8 +116,8 @@ def test_two_rounds_that_a_worker_left_late_are_each_summed_up() -> None:
     assert accepted(merged.view(1)) == 1
 
 
-def test_a_finished_round_gives_its_slots_back_at_its_first_view() -> None:
-    merged, workers = workers_of(2, slots=2)
+def test_a_finished_round_gives_its_slots_and_rows_back_at_its_first_view() -> None:
+    merged, workers = workers_of(2, slots=2, rows=2)
     for number in range(1, 6):
         for worker in workers:
             worker.accept(SEED, number)
@@ -130,10 +130,10 @@ def test_a_finished_round_gives_its_slots_back_at_its_first_view() -> None:
         assert merged.view(number) == view
 
 
-def test_a_reset_gives_all_slots_back_and_what_was_viewed_meanwhile_is_not_kept() -> None:
-    merged, workers = workers_of(2, slots=1)
+def test_a_reset_gives_all_slots_and_rows_back_and_what_was_viewed_meanwhile_is_not_kept() -> None:
+    merged, workers = workers_of(2, slots=1, rows=1)
     for worker in workers:
-        worker.accept(SEED, 1)
+        worker.reject(SEED, 1, "Unregistered")
     start_round(merged, workers)
     viewing = merged.view_steps(1)
     next(viewing)
@@ -144,8 +144,10 @@ def test_a_reset_gives_all_slots_back_and_what_was_viewed_meanwhile_is_not_kept(
         merged.view(2)
     for worker in workers:
         worker.accept(SEED, 2)
+        worker.reject(SEED, 2, "BadTopic")
     view = merged.view()
     assert (view.untracked, view.populations[0].accepted_more_indices.indices) == (0, [2])
+    assert view.populations[0].answers_by_reason == {"BadTopic": 2}
 
 
 def test_a_reset_while_slots_are_given_back_costs_no_marks_of_the_new_round() -> None:
