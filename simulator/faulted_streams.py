@@ -114,13 +114,14 @@ class FaultedStreams:
                 self._wire.answer(request.stream_id, block, body)
                 return True
             outcome = outcome._replace(answer=_as_answer(block, body))
-        outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome, asked)
+        outcome = faults.play(hits, Stage.AFTER_VERDICT, outcome._replace(past_judge=True), asked)
         if self._withheld is not None:
             outcome = outcome._replace(manner=Silent())
         if outcome.answer is not None and outcome.answer.body and request.head.value(b":method") == b"HEAD":
             outcome = outcome._replace(answer=outcome.answer._replace(body=b""))
         goes_on = not outcome.acts or self._act(outcome.acts, request.stream_id)
-        if outcome.delay_s > 0 and len(self._waiting) < WAITING_MAX:
+        waits = outcome.delay_s > 0 and not isinstance(outcome.manner, Silent)
+        if waits and len(self._waiting) < WAITING_MAX:
             self._wait(outcome.delay_s, request.stream_id, outcome, 0)
         else:
             self._send(request.stream_id, outcome)

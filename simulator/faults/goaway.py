@@ -70,7 +70,7 @@ class GoawayFault(LineFault, frozen=True):
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
         acts = self._acts()
         if self.after_s:
-            acts = (Withhold(processed=outcome.answer is not None), *later(self.after_s, *acts))
+            acts = (Withhold(processed=outcome.past_judge), *later(self.after_s, *acts))
         return beside(outcome, *acts, answer_lost=self._answer_lost)
 
     @property

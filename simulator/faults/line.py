@@ -75,7 +75,11 @@ class Stall(NamedTuple):
 
 
 class Withhold(NamedTuple):
-    """What comes behind the request gets no answer any more. `processed`: it is judged all the same, else not looked at."""
+    """What comes behind the request gets no answer any more. `processed`: it is judged all the same, else not looked at.
+
+    It holds as long as the connection does. Nothing is kept of those requests: their streams stay open, so that the client
+    begins no more of them than its limit of streams allows.
+    """
 
     processed: bool
 

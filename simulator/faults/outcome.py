@@ -54,6 +54,7 @@ class Outcome(NamedTuple):
     - `reason`: what ledger and counters call a refusal that took the judge's place.
     - `delay_s`: how long the answer waits, or what stands in its place.
     - `acts`: what is done to the connection besides, at once and ahead of the answer.
+    - `past_judge`: the judge was asked, or something took its place; what is still to come is the stage after its verdict.
     """
 
     answer: HttpAnswer | None = None
@@ -61,6 +62,7 @@ class Outcome(NamedTuple):
     delay_s: float = 0.0
     manner: Manner = WHOLE
     acts: tuple[Act, ...] = ()
+    past_judge: bool = False
 
     @property
     def decided(self) -> bool:

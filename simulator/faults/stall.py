@@ -14,8 +14,8 @@ class StallFault(LineFault, frozen=True):
     (`long-stall-then-reset`).
 
     - `when`: from a request on, or from the opening on: then the client finds TLS established and not even SETTINGS.
-    - `after_s`: so much later, when the client has filled its streams. Until then the request and all behind it are read, and
-      not looked at.
+    - `after_s`: so much later, when the client has filled its streams. Until then neither the request nor any behind it gets an
+      answer: before the judge they are not looked at, after its verdict all are processed.
     - `for_s`: how long. `then`: what follows. Where the connection ends, the request and all behind it have no answer; where
       it goes on, all are answered then.
     """
@@ -45,7 +45,7 @@ class StallFault(LineFault, frozen=True):
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
         acts = self._acts()
         if self.after_s:
-            acts = (Withhold(processed=outcome.answer is not None), *later(self.after_s, *acts))
+            acts = (Withhold(processed=outcome.past_judge), *later(self.after_s, *acts))
         return beside(outcome, *acts, answer_lost=self.then != "go-on")
 
     def open(self, opening: Opening) -> Opening:

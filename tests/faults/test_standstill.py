@@ -8,8 +8,9 @@ from simulator.faults.expired_token import ExpiredTokenFault
 from simulator.faults.fault import Stage
 from simulator.faults.goaway import GoawayFault
 from simulator.faults.latency import LatencyFault
-from simulator.faults.line import Ending
+from simulator.faults.line import LINE_DELAY_S_MAX, Ending
 from simulator.faults.match import Match
+from simulator.faults.outage import OutageFault
 from simulator.faults.scenario_file import read_scenario
 from simulator.faults.stall import StallFault
 from simulator.scenario_player import ScenarioPlayer, Timer
@@ -100,6 +101,41 @@ def test_expired_tokens_may_be_told_later_with_the_limit_ahead(host: str, messag
     assert {status_of(each) for each in pair.pass_time(0.5)} == {403 if host == APPLE else 401}
     assert [each.stream_id for each in pair.events if isinstance(each, StreamReset)] == [7]
     assert pair.client.streams_free == 1
+
+
+@BOTH
+def test_the_stage_says_whether_what_comes_meanwhile_is_processed(host: str, message: Send) -> None:
+    second = Match(from_request=2, to_request=2)
+    for stage, accepted in ((Stage.BEFORE_JUDGE, 1), (Stage.AFTER_VERDICT, 3)):
+        pair = FaultedPair(host)
+        assert status_of(pair.send(message)[0]) == 200
+        pair.add(OutageFault(), second)
+        pair.add(GoawayFault(last_stream="none", after_s=0.5), second, stage)
+        assert pair.send(message) == []
+        assert pair.send(message, message) == []
+        assert pair.bench.rig.counters.accepted == accepted
+
+
+@BOTH
+@pytest.mark.parametrize("stage", Stage)
+def test_a_connection_whose_answers_are_withheld_keeps_nothing_however_long(
+    host: str, message: Send, stage: Stage
+) -> None:
+    pair = FaultedPair(host)
+    assert status_of(pair.send(message)[0]) == 200
+    pair.add(GoawayFault(last_stream="before", after_s=LINE_DELAY_S_MAX), Match(from_request=2, to_request=2), stage)
+    pair.add(LatencyFault(median_ms=60_000))
+    room = pair.client.streams_free
+    for _ in range(3):
+        streams = [pair.queue(message) for _ in range(room)]
+        pair.turn()
+        assert pair.client.streams_free == 0
+        for stream in streams:
+            pair.client.reset(stream)
+        pair.turn()
+    assert pair.session.next_due_s == pair.monotonic_s + LINE_DELAY_S_MAX  # the GOAWAY alone
+    assert not pair.session.closing
+    assert pair.bench.rig.counters.accepted == (1 if stage is Stage.BEFORE_JUDGE else 1 + 3 * room)
 
 
 @pytest.mark.parametrize(
