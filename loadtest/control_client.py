@@ -112,6 +112,10 @@ class _Declaration(msgspec.Struct, frozen=True):
     start: int
 
 
+class _ScenarioPlayed(msgspec.Struct, frozen=True):
+    problem: str | None = None
+
+
 class _Nothing(msgspec.Struct, frozen=True):
     """An answer of which nothing is needed."""
 
@@ -183,6 +187,10 @@ class ControlClient:
     def begin_run(self) -> None:
         """Begin the next run of the scenario that is played."""
         self._call("POST", "scenario/runs", _Nothing)
+
+    def scenario_problem(self) -> str | None:
+        """What kept a phase of the scenario that is played from being as its file says."""
+        return self._call("GET", "scenario", _ScenarioPlayed).problem
 
     def reset(self) -> None:
         """Forget ledger, journal and counters."""

@@ -66,7 +66,7 @@ EXPECTATIONS: Sequence[Expectation] = (
 
 
 def grade(played: Played) -> tuple[Row, ...]:
-    """The rows of one scenario, in the order of the lists above."""
+    """The rows of one scenario, in the order of the lists above; one more for results that cannot be read."""
     expect = played.scenario.expect
     rows = [_row(played, TIME_LIMIT, played.scenario.time_limit_s)]
     for each in EXPECTATIONS:
@@ -74,6 +74,10 @@ def grade(played: Played) -> tuple[Row, ...]:
         if limit is None or limit is False or (expect.stops and not each.when_stopping):
             continue
         rows.append(_row(played, each, limit))
+    if played.results_problem is not None:
+        rows.append(
+            Row(expectation="results", expected="results that can be read", grade=BROKEN, found=played.results_problem)
+        )
     return tuple(rows)
 
 

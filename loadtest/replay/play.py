@@ -15,6 +15,7 @@ from loadtest.redirection.client_variables import client_variables
 from loadtest.replay.devices import Device, devices_of, write_devices, write_tokens
 from loadtest.replay.history import history_of
 from loadtest.replay.observed import Closed, Observation, Opened, read_observations
+from loadtest.replay.plain_text import plain
 from loadtest.replay.program import run_sender
 from loadtest.replay.results import RESULTS_BYTES_MAX, Results, ResultsError, read_results
 from loadtest.replay.rows import Ending, Played
@@ -42,7 +43,8 @@ def play(
     `which`: its name or file. `time_limit_s`: in place of what it says. `show`: the sender's output goes to stderr too.
     `frame_log`: where the simulator writes down every frame.
 
-    Raises LoadTestError when simulator or control plane fail, CannotRunError, `ValueError` for devices that cannot be minted.
+    Raises LoadTestError when simulator or control plane fail, CannotRunError, `ValueError` for devices that cannot be minted
+    and for phases that could not be as the scenario says.
     """
     devices = devices_of(scenario, provider)
     limit_s = scenario.time_limit_s if time_limit_s is None else time_limit_s
@@ -58,7 +60,7 @@ def play(
             ended_s: list[float] = []
             endings: list[Ending] = []
             results: list[Results | None] = []
-            problem = None
+            problems: list[str] = []
             observations: list[Observation] = []
             for run in range(1, scenario.runs + 1):
                 if run > 1:
@@ -77,8 +79,11 @@ def play(
                     results.append(_results(written, provider))
                 except ResultsError as error:
                     results.append(None)
-                    problem = f"run {run}: {error}"
+                    problems.append(f"run {run}: {plain(str(error))}")
             missed = control.observing().missed
+            unplayed = control.scenario_problem()
+    if unplayed:
+        raise ValueError(f"the simulator could not play it: {unplayed}")
     return Played(
         scenario=msgspec.structs.replace(scenario, time_limit_s=limit_s),
         provider=provider,
@@ -86,7 +91,7 @@ def play(
         history=history_of(observations, began_s, ended_s),
         endings=endings,
         results=results,
-        results_problem=problem,
+        results_problem="; ".join(problems) or None,
         missed=missed,
     )
 

@@ -6,7 +6,10 @@ import msgspec
 
 from loadtest.replay import evidence
 from loadtest.replay.card import ScenarioReport
-from loadtest.replay.rows import BROKEN, HELD, Row
+from loadtest.replay.rows import BROKEN, HELD, NOT_GRADED, Row
+
+_NO_ROW = Row(expectation="", expected="", grade=NOT_GRADED, found="nothing was said of it")
+"""In place of one that stands on the other report alone: `results`, where those of one time alone cannot be read."""
 
 
 def compared(reports: Sequence[ScenarioReport]) -> ScenarioReport:
@@ -28,9 +31,11 @@ def compared(reports: Sequence[ScenarioReport]) -> ScenarioReport:
 
 
 def _differences(number: int, first: ScenarioReport, other: ScenarioReport) -> Iterator[str]:
-    for before, after in zip(first.rows, other.rows, strict=True):
+    mine_by_name, theirs_by_name = ({row.expectation: row for row in each.rows} for each in (first, other))
+    for name in dict.fromkeys((*mine_by_name, *theirs_by_name)):
+        before, after = mine_by_name.get(name, _NO_ROW), theirs_by_name.get(name, _NO_ROW)
         if before.grade != after.grade:
-            yield f"time {number}: {before.expectation} {after.grade} ({after.found}), the first time {before.grade}"
+            yield f"time {number}: {name} {after.grade} ({after.found}), the first time {before.grade}"
     for run, (mine, theirs) in enumerate(zip(first.runs, other.runs, strict=True), 1):
         for name in dict.fromkeys((*mine.counts, *theirs.counts)):
             if mine.counts.get(name, 0) != theirs.counts.get(name, 0):

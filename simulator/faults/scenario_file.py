@@ -15,7 +15,7 @@ import msgspec
 from simulator.devices.draws import parse_fates
 from simulator.devices.fates import Fate, Provider
 from simulator.errors import ConfigurationError, SettingsError
-from simulator.faults.engine import Planned
+from simulator.faults.engine import FAULTS_MAX, Planned
 from simulator.faults.fault import RequestFault
 from simulator.faults.fault_text import read_fault
 from simulator.faults.line_fault import DoorFault
@@ -160,6 +160,8 @@ class _Reader:
         self._check(scenario)
         for number, planned in enumerate(written):
             self._check_ports(number, scenario.phase[number], planned)
+        for run in range(1, scenario.runs + 1):
+            self._check_room(scenario, run)
         faults = tuple(self._placed(scenario, number, planned) for number, planned in enumerate(written))
         return None if self.problems else ReadScenario(scenario, faults)
 
@@ -298,6 +300,17 @@ class _Reader:
                     "phase later, with `from_s` or `from_notifications`"
                 )
                 self._wrong(("phase", number, "faults", place), what)
+
+    def _check_room(self, scenario: Scenario, run: int) -> None:
+        """Faults of phases that last to the end of a run are at work together."""
+        together = 0
+        for number, phase in enumerate(scenario.phase):
+            if phase.run in (None, run) and phase.for_s is None and phase.for_notifications is None:
+                together += len(phase.faults)
+                if together > FAULTS_MAX:
+                    what = f"no more than {FAULTS_MAX} faults can be at work at a time; leave some out, or end phases above"
+                    self._wrong(("phase", number), what)
+                    return
 
     def _placed(self, scenario: Scenario, number: int, written: list[Planned]) -> tuple[Planned, ...]:
         """The same at their place: each draws by that and the scenario's seed, unless it names a seed of its own."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.faults.engine import FAULTS_MAX
 from simulator.faults.reason import ReasonFault
 from simulator.faults.scenario import FAULTS_OF_A_PHASE_MAX, PHASES_MAX
 from simulator.faults.scenario_file import (
@@ -249,6 +250,23 @@ def test_the_bounds_of_a_file() -> None:
     faults = ", ".join(['"outage"'] * (FAULTS_OF_A_PHASE_MAX + 1))
     (problem,) = problems(spoiled("advance_s = 3_600", f"faults = [{faults}]"))
     assert f"length <= {FAULTS_OF_A_PHASE_MAX}" in problem[1]
+
+
+def test_faults_that_would_find_no_room_beside_each_other_are_told() -> None:
+    faults = ", ".join(['"outage"'] * FAULTS_OF_A_PHASE_MAX)
+    phase = '[[phase]]\nname = "p{}"\nfaults = [' + faults + "]\n"
+    full = FAULTS_MAX // FAULTS_OF_A_PHASE_MAX
+    most = VALID + "".join(phase.format(number) for number in range(full))
+    assert len(read_scenario(most, "mine.toml").scenario.phase) == full + 2
+    ((line, what),) = problems(most + phase.format("more"))
+    assert line == most.count("\n") + 1
+    assert what.startswith(f"no more than {FAULTS_MAX} faults can be at work at a time")
+    for ends in ("for_s = 1", "for_notifications = 1"):
+        assert len(read_scenario(most + phase.format("more") + ends, "mine.toml").faults) == full + 3
+    apart = most + phase.format("more").replace("faults", "run = 1\nfaults")
+    assert problems(apart)
+    apart = apart.replace('name = "p0"', 'name = "p0"\nrun = 2')
+    assert len(read_scenario(apart, "mine.toml").faults) == full + 3
 
 
 def test_no_more_problems_are_shown_than_can_be_read() -> None:

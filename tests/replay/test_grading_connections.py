@@ -2,6 +2,7 @@
 
 import pytest
 
+from loadtest.replay.grading import grade
 from loadtest.replay.observed import Accepted, HandshakeFailed
 from loadtest.replay.results import Outcome
 from loadtest.replay.scenario import Phase
@@ -192,6 +193,18 @@ def test_without_results_or_a_next_run_nothing_is_graded() -> None:
     told = all_right()
     assert told.of("dropped_wrongly_max") == ("not graded", None)
     assert told.of("kept_wrongly_max") == ("not graded", None)
+
+
+def test_results_that_cannot_be_read_are_told_whatever_else_is_known_of_tokens() -> None:
+    told = all_right(runs=2)
+    told.opened(2, 100.5)
+    told.accepted(0, 101, connection=2)
+    told.closed(2)
+    told.results_problem = "run 1: the results are not UTF-8"
+    assert told.of("dropped_wrongly_max")[0] == "broken"
+    row = told.row("results")
+    assert (row.grade, row.found) == ("broken", "run 1: the results are not UTF-8")
+    assert "results" not in {each.expectation for each in grade(all_right().played)}
 
 
 def test_a_410_from_before_the_registration_is_no_reason_to_drop() -> None:

@@ -86,6 +86,17 @@ def test_counts_and_grades_that_differ_are_told_with_their_time_and_run() -> Non
     )
 
 
+def test_results_that_one_time_alone_cannot_be_read_differ() -> None:
+    other = all_right()
+    other.results_problem = "run 1: line 3 of the results: give token,outcome"
+    found = row(report(all_right()), report(other))
+    assert found.evidence == (
+        "time 2: results broken (run 1: line 3 of the results: give token,outcome), the first time not graded",
+    )
+    assert row(report(other), report(other)).grade == "held"
+    assert row(report(other), report(all_right())).grade == "broken"
+
+
 def test_what_one_time_alone_has_differs_too() -> None:
     other = all_right()
     other.asked(0, 5)

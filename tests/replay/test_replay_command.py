@@ -110,7 +110,8 @@ def test_its_folder_is_kept_from_run_to_run_and_its_results_are_read(twice: Path
     (report,) = json.loads(replay(twice, "--json", *python(code)).stdout)["scenarios"]
     assert [run["said"] for run in report["runs"]] == [["nothing yet"], ["run 1"]]
     found = {row["expectation"]: row["found"] for row in report["rows"]}
-    assert found["kept_wrongly_max"] == "run 2: line 1 of the results: give token,outcome"
+    unread = "line 1 of the results: give token,outcome"
+    assert found["results"] == found["kept_wrongly_max"] == f"run 1: {unread}; run 2: {unread}"
 
 
 def test_a_sender_that_never_ends_is_ended_with_all_that_it_started(quiet: Path, tmp_path: Path) -> None:
@@ -208,6 +209,17 @@ def test_a_scenario_can_be_played_several_times_and_has_to_come_out_alike(quiet:
     assert "time 2: requests: 0, the first time 40" in done.stdout
     refused = replay(quiet, "--times", "2", "--frame-log", str(been), "--", "true")
     assert (refused.returncode, "one scenario at a time" in refused.stderr) == (2, True)
+
+
+def test_a_scenario_whose_faults_find_no_room_is_not_graded_as_if_it_had_been_played(quiet: Path) -> None:
+    faults = ", ".join(['"outage times_max=1"'] * 10)
+    phases = "".join(f'[[phase]]\nname = "p{number}"\nfor_s = 60\nfaults = [{faults}]\n' for number in range(11))
+    quiet.write_text(SCENARIO.format(runs=1).replace("[expect]", phases + "[expect]"))
+    done = replay(quiet, "--json", "--", *SEND)
+    assert done.returncode == 1
+    (report,) = json.loads(done.stdout)["scenarios"]
+    assert report["rows"] == []
+    assert report["failed"].startswith("the simulator could not play it: phase p10: ")
 
 
 def test_what_a_sender_prints_is_shown_as_text(quiet: Path) -> None:

@@ -44,6 +44,7 @@ class Told:
     endings: dict[int, Ending] = field(default_factory=dict)
     missed: int = 0
     streams: int = -1
+    results_problem: str | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -190,6 +191,7 @@ class Told:
             history=history,
             endings=[self.endings.get(number, ordinary) for number in numbers],
             results=[self.results.get(number) for number in numbers],
+            results_problem=self.results_problem,
             missed=self.missed,
         )
 
