@@ -22,26 +22,31 @@ _PAGE = Template("""<!DOCTYPE html>
 @media (prefers-color-scheme: dark) { :root { --held: #3fb950; --broken: #f85149; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin-bottom: 0; } h2 { margin: 2.5rem 0 0; font-size: 1.15rem; }
-code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { overflow-x: auto; margin: .3rem 0; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; } pre, code { white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { margin: .3rem 0; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .held { color: var(--held); } .broken { color: var(--broken); font-weight: 600; } .none, .soft { color: var(--soft); }
 summary { cursor: pointer; }
+.rows { table-layout: fixed; } .rows td:nth-child(1) { width: 1.2rem; } .rows td:nth-child(2) { width: 30%; }
+.rows td:nth-child(4) { width: 14rem; padding-right: 0; } tr.begun td { border-bottom: 0; }
+tr.begun + tr { border-bottom: 1px solid var(--line); }
+@media (max-width: 50rem) { .rows td:nth-child(4) { display: none; } }
 </style>
 </head>
 <body>
 <h1>$title</h1>
 <p class="soft">$about</p>
 <p class="$grade">$total</p>
-<table>
+<div class="wide"><table>
 <thead><tr><th></th><th>scenario</th><th>provider</th><th class="number">held</th><th class="number">broken</th>
 <th class="number">not graded</th><th class="number">accepted</th><th class="number">connections</th>
 <th class="number">took</th></tr></thead>
 <tbody>
 $overview
 </tbody>
-</table>
+</table></div>
 $scenarios
 </body>
 </html>
@@ -96,24 +101,30 @@ def _scenario(number: int, report: ScenarioReport) -> str:
     if report.failed is not None:
         parts.append(f'<p class="broken">{_text(report.failed)}</p>')
     if report.rows:
-        parts.append("<table>\n<tbody>\n" + "\n".join(map(_row, report.rows)) + "\n</tbody>\n</table>")
+        parts.append('<table class="rows">\n<tbody>\n' + "\n".join(map(_row, report.rows)) + "\n</tbody>\n</table>")
     parts += [_run(run_number, report) for run_number in range(len(report.runs))]
     sources = ", ".join(report.sources)
-    faults = ", ".join(f"{name} {count:,} times" for name, count in report.faults.items())
+    faults = ", ".join(f"{name} {_times(count)}" for name, count in report.faults.items())
     said = [f"seed {report.seed}", f"faults: {faults or 'none'}", *([f"seen in: {sources}"] if sources else [])]
     parts.append(f'<p class="soft">{_text("; ".join(said))}</p>')
     return "\n".join(parts)
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _row(row: Row) -> str:
-    evidence = ""
-    if row.evidence:
-        lines = "\n".join(_text(line) for line in row.evidence)
-        evidence = f"<details><summary>what happened</summary><pre>{lines}</pre></details>"
-    return (
-        f"<tr><td>{_mark(row.grade)}</td><td>{_text(row.expected)}</td><td>{_text(row.found)}{evidence}</td>"
+    begun = ' class="begun"' if row.evidence else ""
+    shown = (
+        f"<tr{begun}><td>{_mark(row.grade)}</td><td>{_text(row.expected)}</td><td>{_text(row.found)}</td>"
         f'<td class="soft"><code>{_text(row.expectation)}</code></td></tr>'
     )
+    if row.evidence:
+        lines = "\n".join(_text(line) for line in row.evidence)
+        details = f"<details><summary>what happened</summary><pre>{lines}</pre></details>"
+        shown += f'\n<tr><td></td><td colspan="2">{details}</td></tr>'
+    return shown
 
 
 def _run(number: int, report: ScenarioReport) -> str:

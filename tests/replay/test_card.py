@@ -2,6 +2,7 @@
 
 import io
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
@@ -18,6 +19,7 @@ from tests.replay.told import Told, all_right
 
 HOSTILE = "\x1b[2J\x9b[red]</pre><script>alert(1)</script>]]>&\"'\r\n::set-output\x00\x08\ufffe\u202e{0}$title"
 VERSIONS = {"pushrig": "1"}
+CARDS = Path(__file__).parents[2] / "docs" / "report-cards"
 
 
 def card_of(*tolds: Told) -> ReportCard:
@@ -102,6 +104,31 @@ def test_the_page_needs_nothing_but_itself() -> None:
     assert not page.attributes & {"src", "onclick", "onload"}
     assert "no notifications sent twice without need" in page.text
     assert "answered 200" in page.text
+
+
+def test_evidence_has_a_row_of_its_own_so_that_opening_it_moves_no_column() -> None:
+    page = html_page(card_of(with_a_duplicate())).decode()
+    assert page.count("<details><summary>what happened") == page.count('<tr class="begun">') == 1
+    assert '<tr><td></td><td colspan="2"><details><summary>what happened' in page
+    assert '<tr class="begun">' not in html_page(card_of(all_right())).decode()
+
+
+def test_how_often_a_fault_was_played_is_told_in_words() -> None:
+    told = all_right()
+    told.fault(2)
+    assert "faults: reason once\n" in Tags(html_page(card_of(told))).text
+    told.fault(3)
+    assert "faults: reason 2 times\n" in Tags(html_page(card_of(told))).text
+
+
+@pytest.mark.parametrize("file", sorted(CARDS.glob("*.html")), ids=lambda file: file.stem)
+def test_the_cards_of_published_clients_look_as_today(file: Path) -> None:
+    head, _, _ = html_page(card_of(all_right())).decode().partition("<title>")
+    _, _, style = html_page(card_of(all_right())).decode().partition("</title>")
+    style, _, _ = style.partition("<h1>")
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith(head)
+    assert style in page
 
 
 def test_a_terminal_shows_every_row_or_what_is_broken() -> None:
