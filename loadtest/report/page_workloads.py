@@ -16,7 +16,9 @@ def workloads_section(run: RunRecord) -> str:
     rows = [_row(name, part) for name, part in parts[:PARTS_MAX]]
     notes = [f"Users: {', '.join(run.workloads)}." if run.workloads else ""]
     if run.further_accepted or run.further_rejected:
-        notes.append("Devices got more than one notification: on the way from devices to notifications, the first counts.")
+        notes.append(
+            "Devices got more than one notification: on the way from devices to notifications, the first counts."
+        )
     if len(parts) > PARTS_MAX:
         notes.append(f"And {count_text(len(parts) - PARTS_MAX)} more.")
     return section("Workloads", rows, table(head, rows), [each for each in notes if each])

@@ -3,8 +3,9 @@
 from locust import tag, task
 from locust.exception import StopUser
 
+from loadtest.batch_sender import BatchSender
 from loadtest.errors import LoadSettingsError
-from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.users import LOAD, BatchUser
 from loadtest.workloads.dying_devices import with_dead

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from locust import tag, task
 
+from loadtest.batch_sender import BatchSender
 from loadtest.errors import LoadSettingsError
-from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.users import BatchUser
 from loadtest.workloads.manner import Manner

@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeVar
 import gevent
 from locust import tag, task
 
+from loadtest.batch_sender import BatchSender
 from loadtest.errors import LoadSettingsError
-from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import OWN_MESSAGE, Counted
 from loadtest.locust_statistics import record_part

@@ -5,8 +5,9 @@ from functools import partial
 
 from locust import tag, task
 
+from loadtest.batch_sender import BatchSender
 from loadtest.errors import LoadSettingsError
-from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.users import BatchUser
 from loadtest.workloads.bad_delivery import BadDelivery, Habit, habits_of

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from loadtest.arrival_source import OpenBatch
+from loadtest.batch_sender import BatchSender
 from loadtest.index_pool import IndexPool
 from loadtest.leases import Piece, joined
-from loadtest.load_campaign import BatchSender, LoadCampaign
+from loadtest.load_campaign import LoadCampaign
 from loadtest.load_settings import ApnsSettings, LoadSettings
 from loadtest.load_side import Counted, Side
 from loadtest.profiles import Curve
@@ -26,7 +27,7 @@ from simulator.devices.token_space import Environment, Population
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadSettings:
-    monkeypatch.setattr("loadtest.load_campaign.DRAIN_S", 0.0)
+    monkeypatch.setattr("loadtest.batch_sender.DRAIN_S", 0.0)
     key = tmp_path / "key.p8"
     key.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(
