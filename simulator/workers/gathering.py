@@ -79,6 +79,7 @@ class AllWorkers:
     def _worker_came(self, number: int) -> None:
         self._newest_source += 1
         self._sources[number] = self._newest_source
+        self._spread_plays(FRONT)  # what the others have played since it was forked
 
     def _worker_ended(self, number: int) -> None:
         source = self._sources.pop(number, None)
@@ -116,7 +117,7 @@ class AllWorkers:
             self._spread_plays(source)
 
     def _spread_plays(self, source: Source) -> None:
-        """A process has played faults: the others have to know where these may be played so often and no more."""
+        """The others have to know how often a process has played faults, where these may be played so often and no more."""
         limited = []
         for active in self.rig.faults:
             active.matcher.played_elsewhere = self._reports.plays(active.number, but=FRONT)

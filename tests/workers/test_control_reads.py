@@ -125,6 +125,25 @@ def test_a_fault_that_is_played_so_often_stops_in_all(control: WorkersServer) ->
     assert [control.of_worker(number, fits) for number in (0, 1)] == [False, False]
 
 
+def test_a_worker_that_was_begun_before_others_have_played_a_fault_hears_of_it(control: WorkersServer) -> None:
+    planned = Planned(ReasonFault(reason="TooManyRequests"), Match(times_max=1))
+    begun = new_rig(ENTRIES)
+    for rig in (control.rig, *control.workers.rigs.values(), begun):
+        control.on_loop(lambda rig=rig: rig.faults.add(planned, 0.0))  # type: ignore[misc]
+    control.on_loop(lambda: control.workers.end(1))
+
+    def play(rig: Rig) -> None:
+        (fault,) = rig.faults
+        rig.faults._count(fault)
+
+    control.of_worker(0, play)
+    get(control, "/api/v1/faults")
+    control.begin_worker(1, begun)
+    get(control, "/api/v1/faults")  # asked for behind what was told
+    (fault,) = begun.faults
+    assert not control.on_loop(lambda: fault.matcher.fits_now(0.0))
+
+
 # The journal
 
 
