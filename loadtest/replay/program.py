@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from loadtest.redirection.connect_proxy import ConnectProxy
 from loadtest.redirection.environment import Redirection, redirected_environment
@@ -120,10 +121,17 @@ async def _start(command: Sequence[str], environment: Mapping[str, str], output:
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise CannotRunError(f"{command[0]}: no such program", 127) from None
+        raise CannotRunError(f"{command[0]}: {_missing(command[0])}", 127) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise CannotRunError(f"{command[0]}: cannot be run ({why})", 126) from None
+
+
+def _missing(program: str) -> str:
+    """What there is none of, for a command that could not be found."""
+    # A name without a slash is looked for in PATH, whatever lies in this directory.
+    found = "/" in program and Path(program).exists()
+    return "its first line names an interpreter that does not exist" if found else "no such program"
 
 
 async def _read(output: int, said: Said, *, show: bool) -> None:

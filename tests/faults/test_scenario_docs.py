@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from simulator.control.observing import PAGE_DEFAULT
-from simulator.faults.scenario import SEED_MAX, Phase, Population, Scenario
-from simulator.faults.scenario_file import SERVE_SETTINGS, ScenarioError, read_scenario
+from simulator.faults.engine import FAULTS_MAX
+from simulator.faults.scenario import FAULTS_OF_A_PHASE_MAX, PHASES_MAX, SEED_MAX, Phase, Population, Scenario
+from simulator.faults.scenario_file import FILE_BYTES_MAX, SERVE_SETTINGS, ScenarioError, read_scenario
 from simulator.observations import OBSERVATIONS_MAX
 from tests.faults.write_scenario_tables import PAGE, page_with_tables
 
@@ -48,6 +49,8 @@ def test_the_bounds_that_the_page_names_are_those_of_the_code() -> None:
     assert f"{OBSERVATIONS_MAX:,} records" in TEXT
     assert f"To {SEED_MAX}." in TEXT
     assert f"limit={PAGE_DEFAULT}" in TEXT
+    bounds = f"{FILE_BYTES_MAX:,} bytes and {PHASES_MAX} phases with {FAULTS_OF_A_PHASE_MAX} faults each"
+    assert f"{bounds}; no more than {FAULTS_MAX} faults can be at work" in TEXT
 
 
 def test_the_example_can_be_played() -> None:

@@ -254,6 +254,15 @@ def test_what_cannot_be_played_is_said(arguments: tuple[str, ...], exit_code: in
     assert "Traceback" not in done.stderr
 
 
+def test_a_script_whose_interpreter_is_missing_is_told_apart_from_one_that_is(quiet: Path, tmp_path: Path) -> None:
+    script = tmp_path / "send.sh"
+    script.write_bytes(b"#!/bin/sh\r\ntrue\r\n")
+    script.chmod(0o755)
+    done = replay(quiet, "--", str(script))
+    assert done.returncode == 127
+    assert "its first line names an interpreter that does not exist" in done.stderr
+
+
 def test_no_file_takes_the_place_of_a_scenario_or_of_another_one(quiet: Path, tmp_path: Path) -> None:
     before, card = quiet.read_text(), str(tmp_path / "card")
     for options in (("--html", str(quiet)), ("--junit", card, "--html", card)):
