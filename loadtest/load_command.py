@@ -8,7 +8,8 @@ import msgspec
 import typer
 
 from loadtest import load_parameters as options
-from loadtest.errors import LoadTestError
+from loadtest.ending_signals import signals_interrupt
+from loadtest.errors import LoadSettingsError, LoadTestError
 from loadtest.external.sender_options import (
     TIME_LIMIT_S_DEFAULT,
     SendersAsked,
@@ -24,6 +25,7 @@ from loadtest.load_options import (
     asked_for,
     ceiling_of,
     check_contents,
+    check_control_urls,
     check_endpoint,
     check_parents,
     checked_population,
@@ -180,12 +182,21 @@ def load(
     in_range("--processes", processes, 1, PROCESSES_MAX)
     in_range("--expect-workers", expect_workers, 0, PROCESSES_MAX)
     in_range("--master-port", master_port, 1, 65_535)
+    if processes > 1 and expect_workers:
+        raise typer.BadParameter("starts workers of its own: leave --expect-workers out", param_hint="--processes")
     workers = LocustWorkers(processes, expect_workers, master_port)
     users_min = max(workers.count, len(workloads.names))
     if users is not None:
-        in_range("--users", users, users_min, USERS_MAX)
-    if workloads.one_process and workers.count > 1:
-        raise typer.BadParameter("runs in one process alone", param_hint=WORKLOAD)
+        if users < users_min > 1:
+            raise typer.BadParameter(
+                f"{users_min} at least: one for each process and each workload, not {users}", param_hint="--users"
+            )
+        in_range("--users", users, 1, USERS_MAX)
+    if workloads.one_process and (processes > 1 or expect_workers):
+        raise typer.BadParameter(
+            f"{', '.join(workloads.names)}: runs in one process alone: leave --processes and --expect-workers out",
+            param_hint=WORKLOAD,
+        )
     if batch_size is not None:
         in_range("--batch-size", batch_size, 1, BATCH_SIZE_MAX)
     in_range("--connections-per-user", connections_per_user, 1, CONNECTIONS_MAX)
@@ -193,6 +204,7 @@ def load(
     if out is not None:
         make_directory(out)
         html, csv = html or out / "locust.html", csv or str(out / "locust")
+    check_control_urls(context, control_url or [], alone=endpoint is None)
     if endpoint is not None:
         check_endpoint(endpoint)
     elif topic != topic.strip():
@@ -240,6 +252,10 @@ def load(
             *(() if csv is None else ("--csv", str(Path(csv).absolute()))),
             *(() if out is None else ("--batches-file", str(out.absolute() / "batches.csv"))),
         ]
+        if expect_workers:
+            typer.echo(
+                f"pushrig load: waiting on port {master_port} for {expect_workers} workers: locust --worker", err=True
+            )
         return measure(
             target,
             plan,
@@ -253,8 +269,11 @@ def load(
         )
 
     try:
-        with target(endpoint, control_url or [], control_token) as named:
+        with signals_interrupt(), target(endpoint, control_url or [], control_token) as named:
             measured = run(named)
+    except LoadSettingsError as error:  # as Locust has found: of a workload
+        typer.echo(f"pushrig load: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
     except (LoadTestError, SenderConfigurationError) as error:
         typer.echo(f"pushrig load: {error}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None

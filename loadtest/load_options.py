@@ -2,6 +2,7 @@
 
 import math
 import socket
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -156,6 +157,19 @@ def check_contents(payload: Path | None, message: Path | None) -> None:
             raise typer.BadParameter(f"cannot read {file}: {error.strerror}", param_hint=option) from None
         except SenderConfigurationError as error:
             raise typer.BadParameter(f"{file}: {error}", param_hint=option) from None
+
+
+def check_control_urls(context: typer.Context, urls: Sequence[str], *, alone: bool) -> None:
+    """`alone`: a simulator of our own is started. Exits for one that is given twice, or that would not be asked."""
+    source = context.get_parameter_source("control_url")
+    if alone and source is not None and source.name == "COMMANDLINE":  # in the environment it is of no harm
+        raise typer.BadParameter(
+            "is of the simulator at --endpoint: give that too; one of our own needs none", param_hint="--control-url"
+        )
+    known = [url.rstrip("/") for url in urls]
+    for url in known:
+        if known.count(url) > 1:
+            raise typer.BadParameter(f"{url} is given twice: its devices would count twice", param_hint="--control-url")
 
 
 def check_endpoint(url: str) -> None:

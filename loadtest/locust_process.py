@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.errors import LoadProcessError
+from loadtest.errors import LoadProcessError, LoadSettingsError
 from loadtest.load_outcome import LoadOutcome
 from loadtest.process_figures import ProcessFigures, figures_of
 
@@ -19,6 +20,9 @@ POLL_S = 0.25
 STOP_TIMEOUT_S = 15.0
 PATH_VARIABLES = ("APNS_KEY_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SAID_BYTES_MAX = 4_000  # of Locust's output, shown when it fails
+_BAD_OPTIONS = 2  # what `loadtest.users` ends it with
+_REFUSED = re.compile(r"^(?:\[.*?ERROR.*?: )?(--[a-z][^:]*): (.+)$", re.MULTILINE)
+"""What it says then: a LoadSettingsError, in its log or without."""
 
 _LOCUSTFILE = """
 from loadtest.workloads.table import WORKLOADS
@@ -32,8 +36,9 @@ def run_locust(
 ) -> tuple[LoadOutcome, ProcessFigures]:
     """Run `locust --headless` with our users until it ends; `on_wait` is called a few times a second.
 
-    `environment`: variables beside those of this process. Raises LoadProcessError when it leaves no result. A
-    KeyboardInterrupt is passed on to Locust, which then counts what was under way and leaves a result.
+    `environment`: variables beside those of this process. Raises LoadSettingsError when an option is refused,
+    LoadProcessError without a result. A KeyboardInterrupt is passed on to Locust, which then counts what was under way and
+    leaves a result.
     """
     if importlib.util.find_spec("locust") is None:
         raise LoadProcessError(1, "Locust is not installed; install it with: pip install 'pushrig[load]'")
@@ -58,6 +63,9 @@ def run_locust(
             outcome = msgspec.json.decode(result.read_bytes(), type=LoadOutcome)
         except (OSError, msgspec.DecodeError):
             text = log.read_bytes()[-SAID_BYTES_MAX:].decode(errors="replace").strip()
+            refused = _REFUSED.search(text)
+            if process.returncode == _BAD_OPTIONS and refused is not None:
+                raise LoadSettingsError(refused[1], refused[2]) from None
             raise LoadProcessError(process.returncode, text) from None
         return outcome, figures
 
@@ -92,3 +100,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    except KeyboardInterrupt:  # a second one
+        process.kill()
+        process.wait()
+        raise

@@ -27,12 +27,13 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from loadtest.batch_sender import BatchSender
 from loadtest.errors import LoadSettingsError
 from loadtest.index_pool import IndexPool
 from loadtest.lease_master import Master
 from loadtest.lease_worker import Worker
 from loadtest.leases import Piece
-from loadtest.load_campaign import BatchResult, BatchSender, LoadCampaign
+from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections, without_answer
 from loadtest.load_settings import (
     LoadSettings,
@@ -95,7 +96,9 @@ class Load:
             if environment.parsed_options is not None:
                 # The users of a worker that dies go to the others, and a worker that comes later gets some of theirs.
                 environment.parsed_options.enable_rebalancing = True
-        if environment.parsed_options is not None and environment.parsed_options.headless:
+        options = environment.parsed_options
+        # The workers of --processes run already: they are told to end when the test does not begin.
+        if options is not None and options.headless and not getattr(options, "processes", None):
             try:
                 self._read_settings()
             except LoadSettingsError as error:

@@ -1,21 +1,17 @@
 """Runs external senders against a simulator of our own, and measures them from its side. A shell."""
 
-import contextlib
 import os
 import resource
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
+from loadtest.ending_signals import signals_interrupt
 from loadtest.errors import LoadTestError
 from loadtest.external.command_text import filled, names_in
 from loadtest.external.control_view import ControlView
@@ -41,7 +37,6 @@ SENDERS_MAX = 64
 OBSERVED_DEVICES_MAX = 20_000
 """Observed unless told otherwise. It makes a notification three times as dear for the simulator: long runs go without."""
 PAGE = 10_000
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class HandoutError(LoadTestError):
@@ -87,7 +82,7 @@ def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> Meas
     Raises LoadTestError or OSError when simulator, control plane or files fail, CannotRunError, KeyboardInterrupt at a signal
     too.
     """
-    with _signals_interrupt(), TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
+    with signals_interrupt(), TemporaryDirectory(prefix="pushrig-load-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         with RigProcess(WITHOUT_LIMITS, state_dir=work / "simulator", own_session=True) as rig:
             senders = _senders(plan, rig.running, work)
@@ -262,21 +257,3 @@ def _children_cpu_s() -> float:
 
 def _difference(before: ProcessFigures, after: ProcessFigures) -> float | None:
     return None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Signals that would end us interrupt the block instead, so that the senders end too, and no files stay."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,16 @@ def test_a_slow_provider_does_not_slow_the_schedule_down() -> None:
     assert report["scheduled"] == report["ledger"]["accepted_once"] == 1_500
 
 
-def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "interrupt",
+    [
+        lambda pid: os.killpg(pid, signal.SIGINT),  # as a terminal does
+        lambda pid: os.kill(pid, signal.SIGTERM),  # as a supervisor does: Locust and the simulator are not left behind
+    ],
+)
+def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(
+    tmp_path: Path, interrupt: Callable[[int], None]
+) -> None:
     out = tmp_path / "run"
     arguments = ("--devices", "100000", "--rate", "2000", "--ceiling", "off", "--out", str(out), "--json")
     process = subprocess.Popen(
@@ -157,7 +167,7 @@ def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(tmp_path: Path) -
         deadline_s = time.monotonic() + TIMEOUT_S
         while not (out / "batches.csv").exists():
             assert process.poll() is None and time.monotonic() < deadline_s
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        interrupt(process.pid)
         said, complaints = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 1, complaints
     report = json.loads(said)
@@ -259,6 +269,15 @@ def test_the_table_says_what_the_json_says() -> None:
     [
         (("--devices", "0"), 2, "--devices: must be from 1"),
         (("--users", "0"), 2, "--users: must be from 1 to 1000"),
+        (("--users", "2", "--processes", "3"), 2, "--users: 3 at least: one for each process and each workload, not 2"),
+        (("--processes", "2", "--expect-workers", "2"), 2, "--processes: starts workers of its own"),
+        (("--workload", "campaigns", "--expect-workers", "1"), 2, "campaigns: runs in one process alone: leave --proc"),
+        (("--control-url", "http://localhost:1"), 2, "--control-url: is of the simulator at --endpoint"),
+        (
+            ("--endpoint", "https://localhost:1", "--control-url", "http://a:1", "--control-url", "http://a:1/"),
+            2,
+            "--control-url: http://a:1 is given twice: its devices would count twice",
+        ),
         (("--profile", "stedy"), 2, "--profile: no profile is called 'stedy'"),
         (("--profile", "steady:rate=x"), 2, "--profile: steady: rate= must be notifications a second"),
         (("--plot",), 2, "--plot: max, the default while no --ceiling is given"),
@@ -298,5 +317,13 @@ def test_bad_input_is_named_and_has_its_exit_code(arguments: tuple[str, ...], ex
 def test_missing_credentials_are_named() -> None:
     with RigProcess() as rig:
         done = load("--endpoint", rig.running.url, "--devices", "10", environment={})
-    assert done.returncode == 3
-    assert "--key-file: is missing; set APNS_KEY_FILE" in done.stderr
+    assert done.returncode == 2
+    assert "pushrig load: --key-file: is missing; set APNS_KEY_FILE" in done.stderr
+
+
+def test_what_a_workload_refuses_is_said_without_the_rest_of_locust() -> None:
+    done = load(
+        "--workload", "uninstall-wave", "--workload-option", "dead-to=1.5", "--devices", "10", "--ceiling", "100", "--json"
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pushrig load: --dead-to: must be a share from 0 to 1, not 1.5\n"

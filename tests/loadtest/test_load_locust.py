@@ -238,15 +238,25 @@ def test_three_workers_send_every_device_its_notification_once(
     assert json.loads(result.read_bytes())["locust_requests"] == 20_000
 
 
-def test_more_workers_than_users_are_refused(rig: RigProcess, control: ControlClient) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--users", "1"), "2 workers need at least as many users"),
+        (("--users", "2", "CampaignsUser"), "CampaignsUser runs in one process alone"),
+    ],
+)
+def test_a_master_that_refuses_options_ends_its_workers_too(
+    rig: RigProcess, control: ControlClient, arguments: tuple[str, ...], says: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     done = locust(
-        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--users", "1",
-        "--devices", "1000", "--seed", "106",
+        rig, "--processes", "2", "--master-bind-port", port, "--master-port", port, "--devices", "1000", "--seed", "106",
+        *arguments,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "2 workers need at least as many users" in done.stderr
+    assert says in done.stderr
+    assert done.stderr.count("Got quit message from master") == 2  # else they wait for it for a minute
     assert control.ledger(106).populations == []
 
 
