@@ -16,6 +16,7 @@ from loadtest.replay.observed import (
     HandshakeFailed,
     Observation,
     Opened,
+    PhaseBegan,
     PhaseEnded,
     Ping,
     PingAcknowledged,
@@ -115,6 +116,7 @@ class Run:
     arrivals: list[Accepted] = field(default_factory=list)
     handshakes_failed: list[HandshakeFailed] = field(default_factory=list)
     faults: list[FaultPlayed] = field(default_factory=list)
+    phases_begun: list[PhaseBegan] = field(default_factory=list)
     phases_ended: list[PhaseEnded] = field(default_factory=list)
     accepted_s: list[float] = field(default_factory=list)
 
@@ -175,6 +177,8 @@ def _run(number: int, began_s: float, ended_s: float, observations: Iterable[Obs
                 run.handshakes_failed.append(each)
             case FaultPlayed():
                 run.faults.append(each)
+            case PhaseBegan():
+                run.phases_begun.append(each)
             case PhaseEnded():
                 run.phases_ended.append(each)
             case Opened() | Closed() | Goaway() | Ping() | PingAcknowledged():

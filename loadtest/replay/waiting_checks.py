@@ -57,10 +57,12 @@ def recovery(played: Played) -> Measured:
     slowest: tuple[float, Run] | None = None
     why = "no phase with faults came to its end"
     for run in played.history.runs:
-        over_s = max((each.at_s for each in run.phases_ended if each.name in with_faults), default=None)
-        if over_s is None:
+        over_s = {each.name: each.at_s for each in run.phases_ended if each.name in with_faults}
+        if not over_s:
             continue
-        found_s = recovery_s(run, over_s)
+        # Faults of phases that last, such as the latency of a distance, are part of the rate before.
+        began_s = min((each.at_s for each in run.phases_begun if each.name in over_s), default=run.began_s)
+        found_s = recovery_s(run, began_s, max(over_s.values()))
         if found_s is None:
             why = "nothing was left to send when the faults were over"
         elif slowest is None or found_s > slowest[0]:
@@ -71,14 +73,16 @@ def recovery(played: Played) -> Measured:
     return Measured(round(took_s, 3), f"{took_s:.1f} s", lambda: evidence.of_observations(run.phases_ended))
 
 
-def recovery_s(run: Run, over_s: float) -> float | None:
+def recovery_s(run: Run, began_s: float, over_s: float) -> float | None:
     """Seconds from `over_s` until the rate is back, or all are accepted; None: nothing was accepted after it.
+
+    `began_s`: when the first phase began of those that are over.
 
     With too little before the first fault to know a rate, the first acceptance counts.
     """
     accepted = sorted(run.accepted_s)
     after = bisect_left(accepted, over_s)
-    first_fault_s = min((each.at_s for each in run.faults), default=over_s)
+    first_fault_s = min((each.at_s for each in run.faults if each.at_s >= began_s), default=over_s)
     before = bisect_left(accepted, first_fault_s)
     worked_s = first_fault_s - accepted[0] if before else 0.0
     enough = before / worked_s * RATE_WINDOW_S * RECOVERED_SHARE if worked_s >= BASELINE_S_MIN else 1.0

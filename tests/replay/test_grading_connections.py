@@ -53,6 +53,24 @@ def test_recovery_counts_from_the_end_of_the_last_faults_to_the_rate_before() ->
     assert measured == pytest.approx(4.2, abs=0.05)
 
 
+def test_faults_that_last_are_part_of_the_rate_before() -> None:
+    phases = (Phase(name="distance", faults=("x",)), Phase(name="faults", faults=("x",)))
+    told = Told(devices=60, expect={"recovery_s_max": 3.0}, phases=phases)
+    told.phase_began(0.5, "distance")
+    for device in range(20):  # ten a second, each of them delayed
+        told.fault(1 + device / 10)
+        told.accepted(device, 1 + device / 10)
+    told.phase_began(3.0)
+    told.fault(3.0)
+    told.phase_ended(10)
+    told.accepted(20, 11)
+    for device in range(21, 60):
+        told.accepted(device, 14 + device / 100)
+    assert told.of("recovery_s_max") == ("broken", pytest.approx(4.2, abs=0.05))
+    told.phase_ended(2.0, "distance")  # it did not last: from its first fault on there was no rate
+    assert told.of("recovery_s_max") == ("held", pytest.approx(1.0, abs=0.01))
+
+
 def test_recovery_is_not_graded_when_nothing_was_left() -> None:
     told = all_right(expect={"recovery_s_max": 3.0}, phases=(Phase(name="faults", faults=("x",)),))
     told.phase_ended(20)

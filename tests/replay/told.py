@@ -14,6 +14,7 @@ from loadtest.replay.observed import (
     Goaway,
     Observation,
     Opened,
+    PhaseBegan,
     PhaseEnded,
     Ping,
     PingAcknowledged,
@@ -164,6 +165,9 @@ class Told:
 
     def fault(self, at_s: float) -> None:
         self.seen.append(FaultPlayed(at_s=at_s, connection=1, stream=1, fault=1, name="reason", stage="before_judge"))
+
+    def phase_began(self, at_s: float, name: str = "faults") -> None:
+        self.seen.append(PhaseBegan(at_s=at_s, name=name, run=1))
 
     def phase_ended(self, at_s: float, name: str = "faults") -> None:
         self.seen.append(PhaseEnded(at_s=at_s, name=name, run=1))
