@@ -135,4 +135,9 @@ def _run(number: int, report: ScenarioReport) -> str:
         f"{run.devices:,} devices, {run.accepted:,} accepted, {run.connections:,} connections, {run.credentials:,} credentials"
     )
     counts = _text(", ".join(f"{name} {count:,}" for name, count in run.counts.items()))
-    return f"<details><summary>{_text(summary)}</summary><pre>{counts}\n\n{said or 'It said nothing.'}</pre></details>"
+    came = f"{run.handshakes:,} handshakes begun, {run.bytes_in:,} bytes and {run.frames_in:,} frames came"
+    if run.accepted:
+        each = f"{run.bytes_in / run.accepted:,.0f} bytes and {run.frames_in / run.accepted:,.1f} frames"
+        came = f"{came}: {each} for each accepted"
+    output = f"{counts}\n{_text(came)}\n\n{said or 'It said nothing.'}"
+    return f"<details><summary>{_text(summary)}</summary><pre>{output}</pre></details>"

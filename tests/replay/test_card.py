@@ -113,6 +113,17 @@ def test_evidence_has_a_row_of_its_own_so_that_opening_it_moves_no_column() -> N
     assert '<tr class="begun">' not in html_page(card_of(all_right())).decode()
 
 
+def test_what_a_sender_took_stands_on_the_page_whether_it_is_graded_or_not() -> None:
+    told = Told(devices=2)
+    told.opened()
+    told.accepted(0, 1)
+    told.accepted(1, 1)
+    told.closed(bytes_in=3_001, frames_in={"HEADERS": 2, "DATA": 3})
+    text = Tags(html_page(card_of(told))).text
+    assert "1 handshakes begun, 3,001 bytes and 5 frames came: 1,500 bytes and 2.5 frames for each accepted\n" in text
+    assert "0 handshakes begun, 0 bytes and 0 frames came\n" in Tags(html_page(card_of(Told()))).text
+
+
 def test_how_often_a_fault_was_played_is_told_in_words() -> None:
     told = all_right()
     told.fault(2)
