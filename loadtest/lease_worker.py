@@ -12,7 +12,7 @@ from locust.runners import WorkerRunner
 
 from loadtest.index_pool import IndexPool
 from loadtest.lease_messages import ASK, LEASE, LOST, REPORT, Asked, Leased, Lost, WorkerReport
-from loadtest.leases import Piece, Standing, within
+from loadtest.leases import Holding, Lease, Piece
 from loadtest.load_campaign import BatchResult, LoadCampaign
 from loadtest.load_settings import LoadSettings
 from loadtest.locust_events import fire
@@ -58,15 +58,14 @@ class Worker:
         self._on_batch = on_batch
         self._campaign: LoadCampaign | None = None
         self._run: int | None = None
-        self._held: list[Piece] = []  # as far as the master knows
-        self._received = self._reports = 0
+        self._holding = Holding()
         self._asked = self._leaving = False
         runner.register_message(LEASE, self._on_lease)
         runner.register_message(LOST, self._on_lost)
 
     def begin(self, settings: LoadSettings) -> LoadCampaign:
         """A campaign begins: its users ask for what they are to send."""
-        self._run, self._received, self._reports, self._asked, self._held = None, 0, 0, False, []
+        self._run, self._asked, self._holding = None, False, Holding()
         self._campaign = LoadCampaign(
             settings,
             LeasedPool(self.ask),
@@ -104,12 +103,9 @@ class Worker:
         if self._asked and not idle and campaign.stopped is None:  # in case the question, or its answer, was lost
             self._runner.send_message(ASK, msgspec.to_builtins(Asked()))
         open_, given_back = campaign.standing()
-        # What is sent once more, though it has come to its end for the master, is no matter of leases.
-        self._held = open_ = within(open_, self._held)
-        self._reports += 1
         report = WorkerReport(
             run=self._run,
-            standing=Standing(self._reports, self._received, open_, given_back),
+            standing=self._holding.standing(open_, given_back),
             tally=campaign.tally,
             recording=campaign.recording.take(),
             repeated=campaign.repeated,
@@ -135,8 +131,8 @@ class Worker:
                     f"the clocks of the master and of this worker are {apart_s:.1f} s apart: its figures over time, and "
                     "latencies from the schedule, are off by that"
                 )
-        self._received = lease.number
-        self._held += lease.pieces
+        if not self._holding.take(Lease(lease.number, lease.pieces)):
+            return  # the master takes all back
         self._asked = False
         campaign.add(lease.pieces)
 

@@ -178,6 +178,29 @@ class Leases:
         return devices_in(pieces)
 
 
+class Holding:
+    """A worker's own account of its leases: what it tells of them, see `Leases.hear`."""
+
+    def __init__(self) -> None:
+        self._received = self._reports = 0
+        self._held: list[Piece] = []  # as far as the master knows
+
+    def take(self, lease: Lease) -> bool:
+        """A lease has come. False when one before it was lost, which the master believes to be here: it is not to be sent."""
+        if lease.number != self._received + 1:
+            self._reports += 1  # as if a report were missing: the master takes everything back
+            return False
+        self._received = lease.number
+        self._held += lease.pieces
+        return True
+
+    def standing(self, open_: Iterable[Piece], given_back: list[Piece]) -> Standing:
+        """The next report. What is sent once more, though it has come to its end for the master, is no matter of leases."""
+        self._held = within(open_, self._held)
+        self._reports += 1
+        return Standing(self._reports, self._received, self._held, given_back)
+
+
 def devices_in(pieces: Iterable[Piece]) -> int:
     """How many devices there are in all."""
     return sum(piece.stop - piece.start for piece in pieces)

@@ -14,7 +14,7 @@ import msgspec
 
 from loadtest.errors import LoadProcessError, LoadSettingsError
 from loadtest.load_outcome import LoadOutcome
-from loadtest.process_figures import ProcessFigures, figures_of
+from loadtest.process_figures import ProcessFigures, family_figures_of
 
 POLL_S = 0.25
 STOP_TIMEOUT_S = 15.0
@@ -77,12 +77,12 @@ def _without_locust(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], on_wait: Callable[[], None]) -> ProcessFigures:
-    """Wait for the end; returns the last figures before it."""
+    """Wait for the end; returns the figures of when most memory was held, by Locust and its workers of this machine."""
     figures = ProcessFigures(None, None)
     try:
         while process.poll() is None:
-            latest = figures_of(process.pid)
-            figures = latest if latest.peak_rss_bytes is not None else figures
+            latest = family_figures_of(process.pid)
+            figures = max(figures, latest, key=lambda each: each.peak_rss_bytes or 0)
             on_wait()
             time.sleep(POLL_S)
     except KeyboardInterrupt:

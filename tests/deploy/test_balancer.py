@@ -96,6 +96,8 @@ def test_a_load_over_a_balancer_is_accounted_for_by_all_simulators_together(simu
         "never": 0,
     }
     assert (report["accepted"], report["locust_requests"]) == (6_000 - rejected, 6_000)
+    # That of the master and of both workers.
+    assert report["peak_rss_mb"]["load_generator"] > 130
     # Each of them has a part, and none knows the whole.
     answered = [plane.ledger(301).populations[0].accepted_once for plane in planes]
     assert sum(answered) == 6_000 - rejected and min(answered) > 500, answered

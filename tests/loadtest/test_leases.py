@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from loadtest.leases import Lease, Leases, Piece, Standing, devices_in, joined, runs
+from loadtest.leases import Holding, Lease, Leases, Piece, Standing, devices_in, joined, runs
 
 DEVICES = 60
 
@@ -30,7 +30,7 @@ class Worker:
         self.open: set[int] = set()
         self.given_back: set[int] = set()
         self.ended: list[int] = []  # since its last report
-        self.received = self.reports = 0
+        self.holding = Holding()
         self.to_it: deque[Lease] = deque()
         self.from_it: deque[tuple[Standing, list[int]]] = deque()
 
@@ -69,13 +69,13 @@ class Campaign(RuleBasedStateMachine):
         worker.to_it.append(self.leases.lease(worker.name, taken))
 
     @precondition(lambda self: self.alive)
-    @rule(data=st.data())
-    def lease_arrives(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), lost_on_the_way=st.booleans())
+    def lease_arrives(self, data: st.DataObject, lost_on_the_way: bool) -> None:
         worker = data.draw(st.sampled_from(self.alive), "worker")
         if worker.to_it:
             lease = worker.to_it.popleft()
-            worker.open.update(indices(lease.pieces))
-            worker.received = lease.number
+            if not lost_on_the_way and worker.holding.take(lease):
+                worker.open.update(indices(lease.pieces))
 
     @precondition(lambda self: self.alive)
     @rule(data=st.data(), seed=st.integers(0, 100), share=st.floats(0, 1), back=st.booleans())
@@ -93,8 +93,7 @@ class Campaign(RuleBasedStateMachine):
     @rule(data=st.data())
     def report(self, data: st.DataObject) -> None:
         worker = data.draw(st.sampled_from(self.alive), "worker")
-        worker.reports += 1
-        standing = Standing(worker.reports, worker.received, pieces(worker.open), pieces(worker.given_back))
+        standing = worker.holding.standing(pieces(worker.open), pieces(worker.given_back))
         worker.from_it.append((msgspec.convert(msgspec.to_builtins(standing), Standing), worker.ended))
         worker.ended, worker.given_back = [], set()
 
@@ -113,7 +112,7 @@ class Campaign(RuleBasedStateMachine):
             assert worker in self.alive
             self.told += ended
         elif worker in self.alive:
-            assert standing.number > 1  # one before it was lost
+            assert standing.number > 1  # one before it was lost, or a lease
             self.die(worker)
 
     @precondition(lambda self: self.alive)
@@ -127,11 +126,11 @@ class Campaign(RuleBasedStateMachine):
         """In good order, with a last report, whatever is still on the way to it."""
         worker = data.draw(st.sampled_from(self.alive), "worker")
         if takes:
-            self.lease_arrives(data=data)
+            self.lease_arrives(data=data, lost_on_the_way=False)
         while worker in self.alive and worker.from_it:
             self.take_report(worker)
         if worker in self.alive:
-            standing = Standing(worker.reports + 1, worker.received, [], pieces(worker.open | worker.given_back))
+            standing = worker.holding.standing([], pieces(worker.open | worker.given_back))
             if self.leases.hear(worker.name, standing):
                 self.told += worker.ended
                 self.leases.leave(worker.name)
