@@ -62,7 +62,14 @@ def test_lists_of_devices_are_bounded_and_say_so() -> None:
     counts = MarkCounts(3, 0)
     for _ in range(2):
         counts.add(bytes(LISTED_INDICES_MAX))
-    assert counts.figures([]).never_indices == ListedIndices(list(range(LISTED_INDICES_MAX)), truncated=True)
+    counts.add(bytes([2, 4]))
+    figures = counts.figures([])
+    assert figures.never_indices == ListedIndices(list(range(LISTED_INDICES_MAX)), truncated=True)
+    assert figures.accepted_more_indices == ListedIndices([2 * LISTED_INDICES_MAX], truncated=False)
+    for _ in range(2):
+        counts.add(bytes([6, 4]) * (LISTED_INDICES_MAX // 2 + 1))
+    figures = counts.figures([])
+    assert figures.accepted_more_indices.truncated and figures.rejected_indices.truncated
 
 
 @pytest.fixture

@@ -215,3 +215,9 @@ def test_a_lease_that_is_lost_on_the_way_goes_to_others() -> None:
     leases = master.campaign.leases
     of_a = sum(devices_in(lease.pieces) for lease in (first, _lost, third))
     assert (leases.closed, leases.given_back) == (0, of_a)
+
+
+def test_what_users_of_a_worker_left_to_each_other_is_repeated_too(master: Master) -> None:
+    [first] = master.leases("a")
+    assert master.report("a", 1, first.pieces, 0, repeated=3)
+    assert master.campaign.repeated == 3

@@ -103,3 +103,18 @@ def test_pieces_can_be_cut_to_what_others_cover_and_without_single_indices() -> 
     ]
     assert within([Piece(10, 20)], covering) == within([], covering) == within([Piece(0, 1)], []) == []
     assert without([Piece(0, 10, 1.0)], {0, 4, 5, 12}) == [Piece(1, 4, 1.0), Piece(6, 10, 1.0)]
+
+
+def test_a_batch_beyond_the_bound_goes_to_a_worker_that_holds_nothing() -> None:
+    devices = 2 * HELD_DEVICES_MAX
+    large = Timetable([Arrival(0, 0, devices), Arrival(0, devices, devices + 1)])
+    leases, plan = joined_by(devices + 1, "a"), OpenPlan(large)
+    assert [lease.pieces for lease in plan.deal(["a"], leases, 1.0).values()] == [[Piece(0, devices, 0)]]
+    assert leases.given_back == 1  # until it has reported
+
+
+def test_what_somebody_may_have_sent_counts_as_repeated_when_it_is_taken() -> None:
+    pool = IndexPool([Piece(0, 10, unsure=True), Piece(10, 20)])
+    assert (pool.take(4), pool.repeated) == (range(4), 4)
+    assert (pool.take(8), pool.repeated) == (range(4, 10), 10)
+    assert (pool.take(8), pool.repeated) == (range(10, 18), 10)

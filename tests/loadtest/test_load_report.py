@@ -84,6 +84,17 @@ def test_a_run_without_a_ledger_is_judged_by_the_senders_word() -> None:
     assert (made.failures, made.ledger) == ([], None)
 
 
+def test_devices_that_are_sent_to_again_count_once() -> None:
+    """As in campaigns: 60 of the 98 had a second notification, 10 of them were gone by then."""
+    tally = Tally(
+        sent=160, accepted=148, rejected={"Unregistered": 12}, further_accepted=50, further_rejected=10
+    )  # fmt: skip
+    of_ledger = ledger(accepted_once=48, accepted_more=50)
+    assert report(outcome(tally=tally, locust_requests=160), of_ledger).failures == []
+    [failure] = report(outcome(tally=tally, locust_requests=159), of_ledger).failures
+    assert failure == "Locust counted 99 requests, and 60 to devices that had one before, the ledger 100 devices"
+
+
 @pytest.mark.parametrize(
     ("spoiled", "of_ledger", "says"),
     [

@@ -96,6 +96,14 @@ def test_users_take_batches_in_turn_and_hear_of_the_end() -> None:
     assert test.loop.finished
 
 
+def test_what_was_handed_out_before_is_no_further_arrival_and_counts_as_repeated_when_it_may_have_been_sent() -> None:
+    test = Test([0.0])
+    test.timetable.add([Arrival(0.0, 100, 107, recorded=True, unsure=True), Arrival(0.0, 200, 205, recorded=True)])
+    test.run(user := User())
+    assert sum(len(batch.indices) for batch in user.taken) == BATCH + 7 + 5
+    assert (test.recording.scheduled, test.loop.repeated) == (BATCH, 7)
+
+
 def test_nothing_leaves_before_its_instant() -> None:
     instants_s = [0.0, 0.3, 0.9, 1.0]
     test = Test(instants_s, Clock(step_s=0.05))

@@ -27,6 +27,14 @@ def test_two_processes_add_up() -> None:
     assert (total.started_at_s, total.ended_at_s, total.elapsed_s) == (99.0, 110.0, 11.0)
 
 
+def test_every_count_adds_up() -> None:
+    counts = [each.name for each in msgspec.structs.fields(Tally) if each.type is int]
+    assert {"further_accepted", "further_rejected", "outside_ledger"} <= set(counts)
+    total = msgspec.convert(dict.fromkeys(counts, 1), Tally)
+    total.add(msgspec.convert(dict.fromkeys(counts, 2), Tally))
+    assert {name: getattr(total, name) for name in counts} == dict.fromkeys(counts, 3)
+
+
 def test_a_process_that_sent_nothing_does_not_move_the_start() -> None:
     total = tally()
     total.add(Tally())
