@@ -109,9 +109,14 @@ def check_parents(*paths: tuple[str, Path | None]) -> None:
 
 
 def make_directory(out: Path) -> None:
-    """Make the directory of the results, unless it is there. Exits when it cannot be made."""
+    """Make the directory of the results, unless it is there. Exits when it cannot be made.
+
+    Files of batches go: the run before may have had more workers, or a schedule.
+    """
     try:
         out.mkdir(exist_ok=True)
+        for left in (*out.glob("batches.csv"), *out.glob("batches-[0-9]*.csv")):
+            left.unlink()
     except OSError as error:
         raise typer.BadParameter(f"cannot make the directory {out}: {error.strerror}", param_hint="--out") from None
 

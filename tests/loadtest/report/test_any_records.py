@@ -100,7 +100,7 @@ runs = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     runs,
     st.floats(0.001, 1e15),
@@ -116,7 +116,7 @@ def test_any_records_have_a_page(
         assert wrong not in page
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(runs, min_size=1, max_size=3), st.lists(runs, min_size=1, max_size=3), st.floats(0.01, 0.999))
 def test_any_runs_can_be_shown_and_compared(old: list[RunRecord], new: list[RunRecord], confidence: float) -> None:
     comparison = compare(old, new, confidence)
