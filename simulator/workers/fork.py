@@ -22,8 +22,9 @@ def fork_worker(run: Callable[[], Coroutine[Any, Any, None]], kept: Collection[i
     `kept`: the file descriptors that the child goes on with, besides stderr. To be called by the one thread there is, as a
     callback of its event loop and not within a task, since the child has this thread's stack below its own loop.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where the program began with the file closed
+            stream.flush()
     # A signal that came before the child has put aside the parent's handlers would be told to the parent's loop.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
@@ -44,7 +45,7 @@ def _be_worker(
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which tells its workers
         signal.pthread_sigmask(signal.SIG_SETMASK, signals_blocked)
-        leave_descriptors(kept)
+        leave_descriptors(kept if sys.stderr is None else {*kept, _STDERR})
         gc.freeze()  # what is the parent's shall not be finalized here
         asyncio._set_running_loop(None)
         asyncio.run(run())
@@ -58,13 +59,13 @@ def _be_worker(
 
 
 def leave_descriptors(kept: Collection[int]) -> None:
-    """Let go of all open files but those kept and stderr.
+    """Let go of all open files but those kept.
 
     Each number then stands for `/dev/null`: the parent's objects, which still believe that it is theirs, may do with it what
     they like, and nothing new is opened under it.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in [int(each.name) for each in _DESCRIPTORS.iterdir()]:
-        if number not in (nothing, _STDERR) and number not in kept:
+        if number != nothing and number not in kept:
             os.dup2(nothing, number, inheritable=False)
     os.close(nothing)

@@ -169,8 +169,8 @@ class Workers:
             state.began_s = self._monotonic_s()
             try:
                 how = await self._one_life(state)
-            except OSError as error:
-                how = f"could not be started ({error.strerror})"
+            except Exception as error:
+                how = f"could not be started ({type(error).__name__}: {error})"
             if self._stopping.is_set():
                 return
             state.short_lives = 0 if self._lives_long(state) else state.short_lives + 1
@@ -249,7 +249,7 @@ class Workers:
         kept = [seat.channel.fileno(), seat.handed_over.fileno(), *self._kept[seat.number]]
         try:
             forked.set_result(fork_worker(partial(self._run, seat), kept))
-        except OSError as error:
+        except Exception as error:  # whoever waits for it is told
             forked.set_exception(error)
 
 

@@ -327,6 +327,23 @@ def test_workers_that_cannot_begin_are_an_error_of_the_start(monkeypatch: pytest
         play(scene, run=die_at_once)
 
 
+@pytest.mark.parametrize("error", [OSError(11, "no more processes"), RuntimeError("a defect")])
+def test_workers_that_cannot_be_forked_are_an_error_of_the_start(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork(run: Callable[[], Coroutine[Any, Any, None]], kept: Collection[int]) -> int:
+        raise error
+
+    monkeypatch.setattr(front_module, "fork_worker", fork)
+    monkeypatch.setattr(front_module, "wait_before_replacement_s", lambda short_lives: 0.0)
+
+    async def scene(stage: Scene) -> None:
+        raise AssertionError
+
+    with pytest.raises(ConfigurationError, match=rf"could not be started \(.*{error.args[-1]}\), 5 times in a row"):
+        play(scene)
+
+
 def test_a_worker_that_does_not_get_ready_is_taken_for_one_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front_module, "wait_before_replacement_s", lambda short_lives: 0.0)
     monkeypatch.setattr(front_module, "READY_TIMEOUT_S", 0.01)

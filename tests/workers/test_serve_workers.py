@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
@@ -141,10 +141,26 @@ def test_a_worker_that_is_told_to_end_says_goodbye(simulator: PushSimulator) -> 
 
 
 class Served:
-    """`pushrig serve` on its own. `stderr` stays open as long as any of its processes lives."""
+    """`pushrig serve` on its own. `stderr` stays open as long as any of its processes lives.
 
-    def __init__(self, state_dir: Path, *arguments: str, stdin: int = subprocess.PIPE) -> None:
-        command = [sys.executable, "-P", "-m", "pushrig", "serve", "--state-dir", str(state_dir), "--workers", "2"]
+    `before`: what the command line begins with.
+    """
+
+    def __init__(
+        self, state_dir: Path, *arguments: str, stdin: int = subprocess.PIPE, before: Sequence[str] = ()
+    ) -> None:
+        command = [
+            *before,
+            sys.executable,
+            "-P",
+            "-m",
+            "pushrig",
+            "serve",
+            "--state-dir",
+            str(state_dir),
+            "--workers",
+            "2",
+        ]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--control-port", "0", *arguments],
             stdin=stdin,
@@ -191,6 +207,13 @@ def test_a_worker_begins_with_all_modules_that_it_needs(state_dir: Path, monkeyp
     ours = [name for name in imported if name.startswith(("simulator.", "wire."))]
     assert "simulator.workers.worker" in ours
     assert sorted(set(ours)) == sorted(ours)  # each once: in the front, before it forked
+
+
+def test_it_serves_with_standard_error_closed(state_dir: Path) -> None:
+    served = Served(state_dir, before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    assert len(pids_of(served.begun())) == WORKERS
+    served.process.terminate()
+    assert served.end() == (0, "")
 
 
 @pytest.mark.parametrize("closed_at_once", [False, True])
