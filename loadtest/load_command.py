@@ -11,6 +11,7 @@ from loadtest import load_parameters as options
 from loadtest.ending_signals import signals_interrupt
 from loadtest.errors import LoadSettingsError, LoadTestError
 from loadtest.external.sender_options import (
+    EXIT_INTERRUPTED,
     TIME_LIMIT_S_DEFAULT,
     SendersAsked,
     load_with_senders,
@@ -137,9 +138,9 @@ def load(
 
     Exit codes: 0 every device has a final answer, rejections are those that the fates explain, and Locust's request count
     is the ledger's; 1 something is not accounted for, or --fail-if holds; 2 bad input; 3 simulator, endpoint, control plane or
-    Locust cannot be used.
+    Locust cannot be used; 130 interrupted before anything was sent, and with --sender at any time.
 
-    With --sender: 1 also when one does not end with 0; 126, 127 when it cannot be run; 130 interrupted.
+    With --sender: 1 also when one does not end with 0; 126, 127 when it cannot be run.
     """
     refuse_mixed_options(context, with_senders=bool(sender))
     from loadtest.report.condition_options import conditions_of, said_of
@@ -254,7 +255,7 @@ def load(
         ]
         if expect_workers:
             typer.echo(
-                f"pushrig load: waiting on port {master_port} for {expect_workers} workers: locust --worker", err=True
+                f"pushrig load: waiting on port {master_port} for workers ({expect_workers}): locust --worker", err=True
             )
         return measure(
             target,
@@ -277,6 +278,9 @@ def load(
     except (LoadTestError, SenderConfigurationError) as error:
         typer.echo(f"pushrig load: {error}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None
+    except KeyboardInterrupt:  # before anything was sent
+        typer.echo("pushrig load: interrupted", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     report = measured.report
     if out is not None:
         write_out(out, measured.results)

@@ -38,7 +38,7 @@ def run_locust(
 
     `environment`: variables beside those of this process. Raises LoadSettingsError when an option is refused,
     LoadProcessError without a result. A KeyboardInterrupt is passed on to Locust, which then counts what was under way and
-    leaves a result.
+    leaves a result; it is raised when nothing had begun.
     """
     if importlib.util.find_spec("locust") is None:
         raise LoadProcessError(1, "Locust is not installed; install it with: pip install 'pushrig[load]'")
@@ -58,10 +58,12 @@ def run_locust(
                 env={**_without_locust(os.environ), **environment},
                 start_new_session=True,
             )
-            figures = _wait(process, on_wait)
+            figures, interrupted = _wait(process, on_wait)
         try:
             outcome = msgspec.json.decode(result.read_bytes(), type=LoadOutcome)
         except (OSError, msgspec.DecodeError):
+            if interrupted:
+                raise KeyboardInterrupt from None
             text = log.read_bytes()[-SAID_BYTES_MAX:].decode(errors="replace").strip()
             refused = _REFUSED.search(text)
             if process.returncode == _BAD_OPTIONS and refused is not None:
@@ -76,8 +78,8 @@ def _without_locust(environ: Mapping[str, str]) -> dict[str, str]:
     return kept | {name: str(Path(kept[name]).absolute()) for name in PATH_VARIABLES if kept.get(name)}
 
 
-def _wait(process: subprocess.Popen[bytes], on_wait: Callable[[], None]) -> ProcessFigures:
-    """Wait for the end; returns the figures of when most memory was held, by Locust and its workers of this machine."""
+def _wait(process: subprocess.Popen[bytes], on_wait: Callable[[], None]) -> tuple[ProcessFigures, bool]:
+    """Wait for the end. Returns figures of when Locust and its workers here held most memory, and whether it was stopped."""
     figures = ProcessFigures(None, None)
     try:
         while process.poll() is None:
@@ -87,10 +89,11 @@ def _wait(process: subprocess.Popen[bytes], on_wait: Callable[[], None]) -> Proc
             time.sleep(POLL_S)
     except KeyboardInterrupt:
         _stop(process)
+        return figures, True
     except BaseException:
         _stop(process)
         raise
-    return figures
+    return figures, False
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

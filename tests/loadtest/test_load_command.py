@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,6 +182,21 @@ def test_an_interrupted_run_is_accounted_for_as_far_as_it_came(
     assert ledger["never"] == report["unfinished"] == 100_000 - report["accepted"]
     assert len(report["failures"]) == 1 and "devices have no final answer" in report["failures"][0]
     assert read_results(out).run.accepted == report["accepted"]
+
+
+def test_a_run_that_is_interrupted_while_it_waits_for_workers_says_no_more_than_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = ("--expect-workers", "1", "--master-port", str(port), "--profile", "max", "--ceiling", "off")
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "pushrig", "load", *arguments], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        waiting = process.stderr.readline()
+        assert waiting == f"pushrig load: waiting on port {port} for workers (1): locust --worker\n"
+        process.terminate()
+        _, said = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, said) == (130, "pushrig load: interrupted\n")
 
 
 def test_a_profile_that_ends_says_how_many_devices_there_are() -> None:
