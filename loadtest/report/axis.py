@@ -22,8 +22,9 @@ class Axis:
 
 
 def linear_axis(top: float, ticks_max: int = 6) -> Axis:
-    """From 0 to a round number at or above `top`."""
-    step = _round_step(max(top, 1e-9) / ticks_max)
+    """From 0 to a round number at or above `top`; to 1 where nothing is above 0."""
+    top = top if top > 1e-9 else 1.0
+    step = _round_step(top / ticks_max)
     count = max(1, math.ceil(top / step - 1e-9))
     end = count * step
     ticks = [(each * step, count_text(each * step)) for each in range(count + 1)]

@@ -118,7 +118,7 @@ def _limit(run: RunRecord) -> str:
         (
             name,
             "unknown" if run.cpu_s.get(side) is None else time_text(run.cpu_s[side] or 0.0),
-            share_of(run.cpu_s.get(side), run.elapsed_s),
+            share_of(run.cpu_s.get(side), _ran_s(run, side)),
             "unknown" if run.peak_rss_mb.get(side) is None else f"{count_text(run.peak_rss_mb[side] or 0.0)} MB",
         )
         for side, name in SIDES.items()
@@ -127,6 +127,13 @@ def _limit(run: RunRecord) -> str:
     if rows:
         parts.append(table(("side", "CPU time#", "of one core#", "memory at most#"), rows))
     return "\n".join(parts)
+
+
+def _ran_s(run: RunRecord, side: str) -> float:
+    """For how long the CPU time of a side was counted: that of external senders from their start to their end."""
+    if side == "senders" and run.senders is not None:
+        return max((each.duration_s for each in run.senders.senders), default=0.0)
+    return run.elapsed_s
 
 
 def _rates(run: RunRecord, moments: Moments) -> str:

@@ -38,15 +38,19 @@ def senders_section(run: RunRecord) -> str:
     requests = ""
     if rows:
         titles = ("notifications#", "a second#", "gap, 50 %#", "gap, 99 %#", "answer, 99 %#")
-        connections = ("connections#", "requests on each#", "at once#", "resets#")
+        connections = ("connections#", "each, 50 %#", "at once#", "resets#")
         requests = table(("sender", *titles, *connections), rows)
     notes = [
         "By the simulator's ledger: what became of each sender's own devices, whoever sent to them.",
-        "Below, by connection: those that began with a device of the sender." if rows else _NOT_FOLLOWED,
+        _FOLLOWED if rows else _NOT_FOLLOWED,
     ]
     return section("Senders", senders, table(head, devices) + requests, notes)
 
 
+_FOLLOWED = (
+    "Below, by connection: those that began with a device of the sender, how many requests half of them had at most, and how "
+    "many at once."
+)
 _NOT_FOLLOWED = "Requests were not followed (--observe), so rates and connections of each are not known."
 
 

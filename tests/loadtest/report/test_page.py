@@ -134,7 +134,7 @@ def test_a_run_of_external_senders_has_what_the_simulator_saw_and_says_what_it_c
     assert "between requests of a connection 1.5 ms" in page
     assert "Neither side was busy: senders waited" in page
     assert "senders 1, with 4 connections in all" in page
-    assert "senders, from their start 3 s 100 %" in page
+    assert "senders, from their start 3 s 120 %" in page
 
 
 def test_good_and_bad_senders_have_their_figures_beside_each_other() -> None:
