@@ -37,8 +37,8 @@ def senders_section(run: RunRecord) -> str:
     ]
     requests = ""
     if rows:
-        titles = ("notifications#", "a second#", "gap, 50 %#", "gap, 99 %#", "answer, 99 %#")
-        connections = ("connections#", "each, 50 %#", "at once#", "resets#")
+        titles = ("sent#", "a second#", "gap, 50 %#", "gap, 99 %#", "answer, 99 %#")
+        connections = ("opened#", "each#", "at once#", "resets#")
         requests = table(("sender", *titles, *connections), rows)
     notes = [
         "By the simulator's ledger: what became of each sender's own devices, whoever sent to them.",
@@ -48,8 +48,8 @@ def senders_section(run: RunRecord) -> str:
 
 
 _FOLLOWED = (
-    "Below, by connection: those that began with a device of the sender, how many requests half of them had at most, and how "
-    "many at once."
+    "Below, by connection: how many were opened that began with a device of the sender, with how many requests on each (half "
+    "of them had no more) and at once."
 )
 _NOT_FOLLOWED = "Requests were not followed (--observe), so rates and connections of each are not known."
 
