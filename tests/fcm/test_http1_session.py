@@ -1,116 +1,15 @@
-"""HTTP/1.1 to Google's services, without sockets: bytes in, answers out, whatever the bytes and however they are cut."""
+"""HTTP/1.1 to Google's services: whose request it is, and its answer, whatever the bytes and however they are cut."""
 
-import json
-import random
-from dataclasses import dataclass
 from itertools import pairwise
 
-import h11
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simulator.apns.answer import RandomIds
-from simulator.fcm.service import BODY_BYTES_KEPT_MAX, BODY_LIMIT
 from simulator.host_owner import HostOwner
-from simulator.http1_session import REQUESTS_A_READ_MAX, STREAM_ID, Http1Session
-from simulator.limits import Limits
-from simulator.session import SessionParts
-from tests.fcm.service_account import NOW_S
-from tests.fcm.valid_send import CONNECTION_ID, PATH, Bench, Send, access_token, token_of
-
-LIMITS = Limits()
-BODY = Send().request().body
-BEGUN_S = 1_000.0
-
-
-def head(
-    target: str = PATH, *fields: str, method: str = "POST", version: str = "1.1", host: str = "fcm.googleapis.com"
-) -> bytes:
-    """A request's head; `fields` come after host and credential."""
-    lines = [f"{method} {target} HTTP/{version}", f"host: {host}", f"authorization: Bearer {access_token()}", *fields]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def whole(target: str = PATH, *fields: str, body: bytes = BODY, **more: str) -> bytes:
-    """A request with its body."""
-    return head(target, f"content-length: {len(body)}", *fields, **more) + body
-
-
-def chunked(body: bytes, size: int) -> bytes:
-    pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    fields: dict[bytes, bytes]
-    body: bytes
-
-    @property
-    def name(self) -> str:
-        """Of the message."""
-        return str(json.loads(self.body)["name"])
-
-
-def answers_in(data: bytes, methods: tuple[str, ...] = ()) -> list[Answer]:
-    """The answers in whole bytes. `methods`: of the requests, POST where there is none."""
-    found: list[Answer] = []
-    at = 0
-    while at < len(data):
-        client = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
-        method = methods[len(found)] if len(found) < len(methods) else "POST"
-        client.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
-        client.send(h11.EndOfMessage())
-        client.receive_data(data[at:])
-        body = b""
-        while not isinstance(event := client.next_event(), h11.EndOfMessage):
-            if isinstance(event, h11.Response):
-                response = event
-            elif isinstance(event, h11.Data):
-                body += event.data
-            else:
-                assert isinstance(event, h11.InformationalResponse), event
-        found.append(Answer(response.status_code, dict(response.headers), body))
-        at = len(data) - len(client.trailing_data[0])
-    return found
-
-
-class Scene:
-    """One connection. `owner`: of the host that it came to."""
-
-    def __init__(self, owner: HostOwner | None = HostOwner.GOOGLE) -> None:
-        self.bench = Bench()
-        rig = self.bench.rig
-        parts = SessionParts(
-            rig,
-            LIMITS,
-            LIMITS.of_wire(),
-            RandomIds(random.Random(7).randbytes),
-            self.bench.service,
-            monotonic_s=lambda: BEGUN_S,
-        )
-        self.session = Http1Session(parts, owner, CONNECTION_ID, BEGUN_S, lambda: NOW_S, secure=True)
-
-    def take(self, *reads: bytes) -> bytes:
-        """What is written after these reads."""
-        written = b""
-        for read in reads:
-            self.session.receive(read)
-            written += self.session.data_to_send()
-        return written
-
-    def ask(self, data: bytes, *methods: str) -> list[Answer]:
-        return answers_in(self.take(data), methods)
-
-    def tick(self, passed_s: float, unread_bytes: int | None = None) -> bool:
-        return self.session.tick(BEGUN_S + passed_s, unread_bytes)
-
-    @property
-    def reached(self) -> dict[str, int]:
-        return dict(self.bench.rig.counters.limits_reached)
-
+from simulator.http1_session import STREAM_ID
+from tests.fcm.http1_scene import BEGUN_S, BODY, Scene, answers_in, chunked, head, whole
+from tests.fcm.valid_send import CONNECTION_ID, PATH, Send, token_of
 
 # One request after the other
 
@@ -223,6 +122,12 @@ def test_where_both_providers_answer_the_target_tells_and_then_the_host(target: 
     assert (b"APNs speaks HTTP/2 only" in answer.body) is (status == 505)
 
 
+@pytest.mark.parametrize("target", ["https://fcm.googleapis.com", "https://fcm.googleapis.com?a=/v1/"])
+def test_a_target_in_absolute_form_without_a_path_asks_for_the_root(target: str) -> None:
+    (answer,) = Scene(None).ask(whole(target, host="localhost"))
+    assert b"<code>/</code>" in answer.body
+
+
 def test_a_target_in_absolute_form_keeps_its_query() -> None:
     scene = Scene()
     for target in (f"https://fcm.googleapis.com{PATH}?prettyPrint=false", f"{PATH}?prettyPrint=false"):
@@ -251,81 +156,7 @@ def test_an_upgrade_is_passed_over() -> None:
     assert [answer.status for answer in scene.ask(upgrading + whole())] == [200, 200]
 
 
-# Sizes and faults
-
-
-@pytest.mark.parametrize("in_chunks", [False, True])
-def test_a_body_that_is_too_large_is_read_to_its_end_kept_in_bounds_and_refused(in_chunks: bool) -> None:
-    scene = Scene()
-    size = 3 * BODY_BYTES_KEPT_MAX
-    body = chunked(b" " * size, 60_000) if in_chunks else b" " * size
-    scene.take(head(PATH, "transfer-encoding: chunked" if in_chunks else f"content-length: {size}"))
-    for at in range(0, len(body), 65_536):
-        assert len(scene.session._body) <= BODY_BYTES_KEPT_MAX
-        written = scene.take(body[at : at + 65_536])
-    (answer,) = answers_in(written)
-    assert (answer.status, scene.reached) == (413, {BODY_LIMIT: 1})
-    assert [answer.status for answer in scene.ask(whole())] == [200]
-
-
-@pytest.mark.parametrize(
-    ("data", "status"),
-    [
-        (b"POST\r\n\r\n", 400),
-        (b"\x00" * 20 + b"\r\n\r\n", 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-        (b"GET / HTTP/0.9\r\nhost: a\r\n\r\n", 505),
-        (b"GET / HTTP/1.1\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nhost: a\r\nx y: 1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: many\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n", 501),
-        (b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nx\r\n", 400),
-    ],
-    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else "",
-)
-def test_what_is_no_request_is_refused_and_the_connection_closed(data: bytes, status: int) -> None:
-    scene = Scene()
-    first, refusal = scene.ask(whole() + data + whole())
-    assert first.status == 200
-    assert (refusal.status, refusal.fields[b"connection"]) == (status, b"close")
-    assert scene.session.closing
-    assert scene.bench.rig.counters.protocol_errors == 1
-    assert scene.take(whole()) == b""
-
-
-@pytest.mark.parametrize(
-    "filled",
-    [
-        "x: " + "y" * LIMITS.header_list_bytes_max,
-        "\r\n".join("x: y" for _ in range(LIMITS.header_list_bytes_max // 34)),
-    ],
-    ids=["one field", "many fields"],
-)
-@pytest.mark.parametrize("whole_in_a_read", [False, True])
-def test_a_head_that_is_too_large_is_refused_however_it_comes(filled: str, whole_in_a_read: bool) -> None:
-    scene = Scene()
-    data = whole(PATH, filled)
-    written = (
-        scene.take(data) if whole_in_a_read else scene.take(*(data[at : at + 500] for at in range(0, len(data), 500)))
-    )
-    (refusal,) = answers_in(written)
-    assert (refusal.status, refusal.fields[b"connection"]) == (431, b"close")
-    assert scene.session.closing
-    counters = scene.bench.rig.counters
-    assert (counters.header_lists_refused, counters.protocol_errors, counters.notifications) == (1, 0, 0)
-
-
-def test_a_head_that_is_as_large_as_may_be_is_read() -> None:
-    """As HTTP/2 counts, with 32 bytes for each field."""
-    scene = Scene()
-    fields = [("host", "fcm.googleapis.com"), ("authorization", f"Bearer {access_token()}"), ("x", "")]
-    fields += [("content-length", str(len(BODY)))]
-    room = LIMITS.header_list_bytes_max - len(PATH) - sum(len(name) + len(value) + 32 for name, value in fields)
-    assert [answer.status for answer in scene.ask(whole(PATH, "x: " + "y" * room))] == [200]
-    assert [answer.status for answer in scene.ask(whole(PATH, "x: " + "y" * (room + 1)))] == [431]
+# Any bytes
 
 
 _PIECES = st.sampled_from(
@@ -358,98 +189,7 @@ def test_any_bytes_end_in_answers(pieces: list[bytes]) -> None:
     assert counters.protocol_errors in (0, 1)
 
 
-def test_a_crowd_in_one_read_is_answered_up_to_a_bound_and_the_connection_closed() -> None:
-    scene = Scene()
-    answers = scene.take(head("/x", method="GET") * (REQUESTS_A_READ_MAX + 1)).count(b"HTTP/1.1 404")
-    assert answers == REQUESTS_A_READ_MAX
-    assert scene.session.closing
-
-
-# Time
-
-
-@pytest.mark.parametrize(
-    "sent", [b"P", head()[:-4], head(PATH, "content-length: 5"), head(PATH, "content-length: 5") + b"{"]
-)
-def test_a_request_that_does_not_end_is_refused_once_its_time_is_over(sent: bytes) -> None:
-    scene = Scene()
-    assert [answer.status for answer in scene.ask(whole())] == [200]
-    scene.take(sent)
-    for passed_s in (1.0, LIMITS.request_timeout_s):
-        assert scene.tick(passed_s)
-        assert not scene.session.closing
-    assert scene.tick(1.0 + LIMITS.request_timeout_s)
-    (answer,) = answers_in(scene.session.data_to_send())
-    assert (answer.status, answer.fields[b"connection"]) == (408, b"close")
-    assert scene.session.closing
-    assert scene.reached == {"request_timeout_s": 1}
-
-
-def test_a_request_that_grows_byte_by_byte_has_the_same_time() -> None:
-    scene = Scene()
-    data, passed_s = head(), 0.0
-    while not scene.session.closing:
-        scene.take(data[:1])
-        data = data[1:]
-        assert scene.tick(passed_s)
-        passed_s += 10.0
-    assert passed_s <= LIMITS.request_timeout_s + 20.0
-
-
-def test_requests_that_end_in_time_have_all_the_time_in_the_world() -> None:
-    scene = Scene()
-    passed_s = 0.0
-    for _ in range(5):
-        data = whole()
-        assert scene.take(data[:30]) == b""
-        assert scene.tick(passed_s)
-        passed_s += 0.75 * LIMITS.request_timeout_s
-        assert scene.tick(passed_s)
-        (answer,) = answers_in(scene.take(data[30:]))
-        assert answer.status == 200
-    assert scene.reached == {}
-
-
-def test_who_says_nothing_is_sent_away_without_a_word() -> None:
-    scene = Scene()
-    scene.take(whole())
-    for passed_s in (1.0, LIMITS.idle_timeout_s):
-        assert scene.tick(passed_s)
-        assert not scene.session.closing
-    assert scene.tick(1.0 + LIMITS.idle_timeout_s)
-    assert (scene.session.closing, scene.session.data_to_send()) == (True, b"")
-    assert scene.reached == {"idle_timeout_s": 1}
-
-
-def test_who_does_not_read_is_cut() -> None:
-    scene = Scene()
-    scene.take(whole())
-    assert scene.tick(1.0, 5_000)
-    assert scene.tick(LIMITS.unread_timeout_s, 5_000)
-    assert scene.tick(LIMITS.unread_timeout_s + 1.0, 4_999)  # some was read
-    assert scene.tick(2 * LIMITS.unread_timeout_s, 4_999)
-    assert not scene.tick(2 * LIMITS.unread_timeout_s + 1.0, 4_999)
-    assert scene.reached == {"unread_timeout_s": 1}
-
-
-def test_a_request_that_is_not_read_on_since_answers_wait_is_not_late() -> None:
-    scene = Scene()
-    scene.take(whole() + whole()[:30])
-    for passed_s in (0.0, 0.6, 1.2, 1.8):
-        assert scene.tick(passed_s * LIMITS.request_timeout_s, int(5_000 - 10 * passed_s))  # the client reads slowly
-    assert (scene.reached, scene.session.closing) == ({}, False)
-    assert scene.tick(1.8 * LIMITS.request_timeout_s)
-    assert scene.tick(2.8 * LIMITS.request_timeout_s)
-    assert scene.reached == {"request_timeout_s": 1}
-
-
 def test_a_simulator_that_stops_closes() -> None:
     scene = Scene()
     scene.session.shut_down()
     assert scene.session.closing
-
-
-@pytest.mark.parametrize("target", ["https://fcm.googleapis.com", "https://fcm.googleapis.com?a=/v1/"])
-def test_a_target_in_absolute_form_without_a_path_asks_for_the_root(target: str) -> None:
-    (answer,) = Scene(None).ask(whole(target, host="localhost"))
-    assert b"<code>/</code>" in answer.body
