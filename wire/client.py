@@ -230,38 +230,21 @@ class ClientConnection(Connection):
         responses = self._responses = []
         size = len(data)
         try:
-            at = self._read_frames(data, size, responses)
+            at = self._read_frames(data, 0, size)
             self._rest = data[at:] if at < size else b""
             self._end_of_read()
         except RemoteProtocolError as error:
             self._fail(error)
         return responses
 
-    def _read_frames(self, data: bytes, size: int, responses: list[Response]) -> int:
-        """All whole frames of `data`; returns where the first incomplete one starts."""
-        at = 0
-        while True:
-            if self._fast and self.settings_received and self._block is None:
-                at = self._read_usual_frames(data, at, size, responses)
-            if size - at < 9:
-                return at
-            high, low, kind, flags, stream_id = _unpack_frame(data, at)
-            start = at + 9
-            end = start + (high << 16 | low)
-            if end - start > self._announced.frame_bytes_max:
-                raise self._too_long(end - start)
-            if end > size:
-                return at
-            self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            at = end
-
-    def _read_usual_frames(self, data: bytes, at: int, size: int, responses: list[Response]) -> int:
+    def _read_usual_frames(self, data: bytes, at: int, size: int) -> int:
         """The frames of usual answers; returns where the first frame starts that is another, or incomplete.
 
         The hot path of the sender. A usual answer is HEADERS that end the stream, or HEADERS and one DATA frame with all of the
         body.
         """
         windows, receiving, sending, read_head = self._windows, self._receiving, self._sending, self._heads.read
+        responses = self._responses
         # Only other frames change these.
         block_bytes_max = min(self._announced.frame_bytes_max, HEADER_BLOCK_BYTES_MAX)
         body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)

@@ -29,6 +29,8 @@ from wire.request import Head
 from wire.settings import Announced, Settings, read_settings
 from wire.streams import Receiving, Streams
 
+_unpack_frame = frames.FRAME_HEADER.unpack_from
+
 HEADER_LIST_BYTES_MAX = 65_536  # taken when the SETTINGS of this end name no bound
 HEADER_BLOCK_BYTES_MAX = TRUSTING.header_block_bytes_max  # unless the owner says otherwise
 CONTINUATIONS_MAX = TRUSTING.header_block_continuations_max
@@ -163,6 +165,10 @@ class Connection(Streams):
 
     # What the two ends fill in.
 
+    def _read_usual_frames(self, data: bytes, at: int, size: int) -> int:
+        """The frames of usual messages; returns where the first frame starts that is another, or incomplete."""
+        raise AssertionError("each end reads its own kind of message")
+
     def _header_block(self, stream_id: int, end_stream: bool, block: bytes, fault: str | None) -> None:
         """A whole header block. `fault`: what is wrong with its stream apart from its fields."""
         raise AssertionError("each end reads its own kind of message")
@@ -181,6 +187,23 @@ class Connection(Streams):
         return ()
 
     # Frames.
+
+    def _read_frames(self, data: bytes, at: int, size: int) -> int:
+        """All whole frames of `data` from `at` on; returns where the first incomplete one starts."""
+        while True:
+            if self._fast and self.settings_received and self._block is None:
+                at = self._read_usual_frames(data, at, size)
+            if size - at < 9:
+                return at
+            high, low, kind, flags, stream_id = _unpack_frame(data, at)
+            start = at + 9
+            end = start + (high << 16 | low)
+            if end - start > self._announced.frame_bytes_max:
+                raise self._too_long(end - start)
+            if end > size:
+                return at
+            self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
+            at = end
 
     def _fail(self, error: RemoteProtocolError) -> None:
         """Connection error (section 5.4.1): GOAWAY, and deaf from now on."""

@@ -81,7 +81,7 @@ class ServerConnection(Connection):
                 if not self._greeted:
                     self._rest = data
                     return requests
-            at = self._read_frames(data, at, size, requests)
+            at = self._read_frames(data, at, size)
             self._rest = data[at:] if at < size else b""
             if at:
                 self.moved = True
@@ -91,31 +91,16 @@ class ServerConnection(Connection):
             self._fail(error)
         return requests
 
-    def _read_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
-        """All whole frames of `data` from `at` on; returns where the first incomplete one starts."""
-        while True:
-            if self._fast and self.settings_received and self._block is None and self.goaway_sent is None:
-                at = self._read_usual_frames(data, at, size, requests)
-            if size - at < 9:
-                return at
-            high, low, kind, flags, stream_id = _unpack_frame(data, at)
-            start = at + 9
-            end = start + (high << 16 | low)
-            if end - start > self._announced.frame_bytes_max:
-                raise self._too_long(end - start)
-            if end > size:
-                return at
-            self._frame(kind, flags, stream_id & 0x7FFFFFFF, data, start, end)
-            at = end
-
-    def _read_usual_frames(self, data: bytes, at: int, size: int, requests: list[Request]) -> int:
+    def _read_usual_frames(self, data: bytes, at: int, size: int) -> int:
         """The frames of usual requests; returns where the first frame starts that is another, or incomplete.
 
         The hot path of the simulator. A usual request is HEADERS without padding or priority, and all of its body in one DATA
         frame: the next, or behind the heads of others, since some clients send the heads of a burst first. It passes from idle
         to half-closed without a record of its own but its send window.
         """
-        windows, receiving, read_head = self._windows, self._receiving, self._heads.read
+        if self.goaway_sent is not None:
+            return at  # some of the streams are not looked at any more
+        windows, receiving, read_head, requests = self._windows, self._receiving, self._heads.read, self._requests
         # Only other frames change these.
         window_bytes, streams_max = self.remote.window_bytes, self.streams_in_force
         block_bytes_max = min(self._announced.frame_bytes_max, self._limits.header_block_bytes_max)
