@@ -34,9 +34,11 @@ class Ceiling(NamedTuple):
 UNKNOWN = Ceiling(None, "")
 
 
-def given_ceiling(per_s: float) -> Ceiling:
-    """The one that the user has named."""
-    return Ceiling(per_s, "given with --ceiling")
+def ceiling_wanted(per_s: float | None, rig: RigProcess | None, shares: dict[Provider, float]) -> Ceiling:
+    """`per_s`: as given; None to measure it, where the simulator is our own (`rig`); 0 not to. Raises LoadTestError."""
+    if per_s:
+        return Ceiling(per_s, "given with --ceiling")
+    return measure_ceiling(rig, shares) if per_s is None and rig is not None else UNKNOWN
 
 
 def measure_ceiling(rig: RigProcess, shares: dict[Provider, float]) -> Ceiling:

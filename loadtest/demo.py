@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.control_client import ControlClient, PopulationLedger
+from loadtest.control_client import ControlClient
+from loadtest.load_report import LedgerFigures
 from loadtest.population import rows
 from loadtest.process_figures import figures_of
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess, RunningRig
@@ -58,19 +59,6 @@ MESSAGES = (
   "data": {"campaign": "last-call"}
 }""",
 )
-
-
-class LedgerFigures(msgspec.Struct, frozen=True):
-    """Every device of the population is exactly one of these."""
-
-    accepted_once: int
-    accepted_more: int
-    rejected: int
-    never: int
-
-    @classmethod
-    def of(cls, view: PopulationLedger) -> "LedgerFigures":
-        return cls(view.accepted_once, view.accepted_more, view.rejected, view.never or 0)
 
 
 class ProviderFigures(msgspec.Struct, frozen=True):

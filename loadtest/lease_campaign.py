@@ -1,21 +1,18 @@
 """A campaign over Locust's workers as its master sees it: leases, one account, what becomes of lost workers. No I/O."""
 
 import logging
-import random
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from loadtest.arrivals import arrivals
-from loadtest.index_range import IndexRange
 from loadtest.lease_messages import LEASE, LOST, Asked, Leased, Lost, WorkerReport
 from loadtest.lease_plan import AHEAD_S, ClosedPlan, OpenPlan
 from loadtest.leases import Lease, Leases
 from loadtest.load_settings import LoadSettings
 from loadtest.recording import Recording
 from loadtest.tally import Tally
-from loadtest.timetable import Timetable
+from loadtest.timetable import timetable_of
 
 START_AFTER_S = 0.5
 """An open loop begins so long after the first worker asked, so that the others take part from the first batch on."""
@@ -47,13 +44,9 @@ class MasterCampaign:
         self._waiting: dict[str, None] = {}  # those that have asked; in an open loop for good
         self._refused: dict[str, str] = {}
         self._lost: set[str] = set()
-        start, stop = settings.start_index, settings.population.count
-        self._closed = ClosedPlan(start, stop, settings.batch_size)
-        self._open: OpenPlan | None = None
-        if settings.profile is not None:
-            chance = random.Random(f"{settings.population.seed} arrivals") if settings.poisson else None
-            planned = arrivals(settings.profile, IndexRange(start, stop), settings.batch_size, chance)
-            self._open = OpenPlan(Timetable(planned))
+        self._closed = ClosedPlan(settings.start_index, settings.population.count, settings.batch_size)
+        profile = settings.profile
+        self._open = None if profile is None else OpenPlan(timetable_of(settings, profile))
 
     @property
     def tally(self) -> Tally:

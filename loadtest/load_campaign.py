@@ -3,7 +3,6 @@
 In a closed loop a user takes a batch when it has no other; in an open loop batches come to it when they are scheduled.
 """
 
-import random
 import secrets
 import ssl
 import time
@@ -11,17 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from loadtest.arrival_source import OpenBatch
-from loadtest.arrivals import arrivals
 from loadtest.batch_log import BatchLog, batch_log
 from loadtest.index_pool import IndexPool
-from loadtest.index_range import IndexRange
 from loadtest.leases import Piece, devices_in
 from loadtest.load_settings import LoadSettings
 from loadtest.load_side import Counted, sides_of
 from loadtest.open_loop import OpenLoop
 from loadtest.recording import Recording
 from loadtest.tally import Tally
-from loadtest.timetable import Timetable
+from loadtest.timetable import Timetable, timetable_of
 from sender.client_tls import client_tls
 from sender.run import Pacer
 from sender.token_fetch import fetcher
@@ -104,7 +101,7 @@ class LoadCampaign:
         if settings.profile is not None:
             if settings.batches_file is not None:
                 self._batch_log = batch_log(settings.batches_file, number)
-            self._timetable = timetable or timetable_of(settings)
+            self._timetable = timetable or timetable_of(settings, settings.profile)
             self.open_loop = OpenLoop(
                 self._timetable,
                 self.recording,
@@ -245,11 +242,3 @@ class LoadCampaign:
             self.tally.ended_at_s, self.tally.cpu_s = now_s, self._cpu() - self._cpu_at_start_s
         at_s = now_s - (self._started_at_s or self.tally.started_at_s)
         self.recording.counted(at_s, provider.value, counts, given_up, scheduled=self.open_loop is not None)
-
-
-def timetable_of(settings: LoadSettings) -> Timetable:
-    """The whole schedule of a campaign that has a profile."""
-    assert settings.profile is not None
-    chance = random.Random(f"{settings.population.seed} arrivals") if settings.poisson else None
-    indices = IndexRange(settings.start_index, settings.population.count)
-    return Timetable(arrivals(settings.profile, indices, settings.batch_size, chance))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
+from loadtest.ceiling import Ceiling, ceiling_wanted
 from loadtest.control_client import ControlClient
 from loadtest.control_group import Control, control_of
 from loadtest.errors import ControlPlaneError
@@ -41,12 +41,8 @@ class Target:
     limits: str | None = None
 
     def ceiling(self, wanted: float | None, shares: dict[Provider, float]) -> Ceiling:
-        """What the simulator can answer. `wanted`: as given; None to measure it, where the simulator is our own; 0 not to."""
-        if wanted:
-            return given_ceiling(wanted)
-        if wanted is None and self.rig is not None:
-            return measure_ceiling(self.rig, shares)
-        return UNKNOWN
+        """What the simulator can answer, see `ceiling_wanted`."""
+        return ceiling_wanted(wanted, self.rig, shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +112,6 @@ def measure(
 
         outcome, load_figures = run_locust([*arguments, "--host", target.endpoint], target.environment, on_wait)
     simulator = ProcessFigures(None, None) if rig is None else rig.figures
-    simulator_cpu_s = None
-    if simulator.cpu_s is not None and simulator_before.cpu_s is not None:
-        simulator_cpu_s = simulator.cpu_s - simulator_before.cpu_s
     ledger = None
     if control is not None:
         ledger = figures_of_ledger(control.ledger(population.seed), population.seed)
@@ -137,7 +130,7 @@ def measure(
         ceiling=ceiling,
         ledger=ledger,
         simulator=simulator,
-        simulator_cpu_s=simulator_cpu_s,
+        simulator_cpu_s=simulator.cpu_since_s(simulator_before),
         load=load_figures,
     )
     bands = [] if faults is None else faults.bands(outcome.tally.started_at_s)

@@ -1,6 +1,6 @@
 """How a load test ended, in the words of the process that made the load."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -41,7 +41,7 @@ def possibly_twice(repeated: int) -> str:
     return f"{repeated:,} devices may have been sent twice: who had them before left without saying what became of them"
 
 
-def unexpected_rejections(tally: Tally, fates: FateShares, also: Collection[str] = ()) -> dict[str, int]:
+def unexplained(rejected: Mapping[str, int], fates: FateShares, also: Collection[str] = ()) -> dict[str, int]:
     """Rejections, by reason, that no fate of the population explains, and that are not `also` to be expected."""
     explained = {answer for fate, share in fates if share for answer in (fate.reason, fate.error_code)}.union(also)
-    return {reason: count for reason, count in tally.rejected.items() if reason not in explained}
+    return {reason: count for reason, count in rejected.items() if count and reason not in explained}

@@ -4,10 +4,11 @@ import msgspec
 
 from loadtest.ceiling import Ceiling
 from loadtest.control_client import LedgerView, PopulationLedger
-from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections, without_answer
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexplained, without_answer
 from loadtest.load_plan import LoadPlan
 from loadtest.process_figures import ProcessFigures
 from loadtest.recording import LATE_MS, Recording, Since, percentile
+from loadtest.report.ledger_record import Ledger
 from loadtest.tally import Tally
 from loadtest.workloads.part_lines import shown
 from simulator.devices.draws import FateShares
@@ -31,6 +32,15 @@ class LedgerFigures(msgspec.Struct, frozen=True):
     def answered(self) -> int:
         """Devices that the simulator gave any answer for."""
         return self.accepted_once + self.accepted_more + self.rejected
+
+    @classmethod
+    def of(cls, view: PopulationLedger) -> "LedgerFigures":
+        """Of a population that was declared."""
+        return cls(view.accepted_once, view.accepted_more, view.rejected, view.never or 0)
+
+    def record(self) -> Ledger:
+        """The same for a results directory."""
+        return Ledger(**msgspec.structs.asdict(self))
 
 
 class PartFigures(msgspec.Struct, frozen=True):
@@ -146,9 +156,7 @@ def make_report(
     behind = behind_schedule(recording)
     from_sent = recording.latencies(Since.SENT)
     load_cpu_s = tally.cpu_s / plan.processes
-    figures = None
-    if ledger is not None:
-        figures = LedgerFigures(ledger.accepted_once, ledger.accepted_more, ledger.rejected, ledger.never or 0)
+    figures = None if ledger is None else LedgerFigures.of(ledger)
     return LoadReport(
         provider=plan.provider,
         devices=outcome.devices,
@@ -250,7 +258,7 @@ def _failures(outcome: LoadOutcome, ledger: LedgerFigures | None, fates: FateSha
         found.append(without_answer(outcome.devices - tally.devices, outcome.devices, outcome.unknown))
     if outcome.repeated:
         found.append(possibly_twice(outcome.repeated))
-    for reason, count in unexpected_rejections(tally, fates, outcome.explained).items():
+    for reason, count in unexplained(tally.rejected, fates, outcome.explained).items():
         found.append(f"{count:,} rejections with {reason}, which no fate of the population explains")
     if ledger is not None:
         outside_ledger += tally.outside_ledger

@@ -4,7 +4,7 @@ from loadtest.histograms import histogram_of
 from loadtest.load_report import LoadReport
 from loadtest.profiles import Profile
 from loadtest.recording import IntervalCounts, Recording, Since, percentile
-from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, PartRecord, RunRecord, Series
+from loadtest.report.run_record import FaultBand, Histogram, Interval, Limit, PartRecord, RunRecord, Series
 from loadtest.run_origin import Origin
 
 INTERVAL_PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -13,7 +13,6 @@ MS_US = 1_000
 
 def run_record(report: LoadReport, origin: Origin, *, limits: list[Limit], faults: list[FaultBand]) -> RunRecord:
     """The run as a whole."""
-    ledger = report.ledger
     return RunRecord(
         **origin._asdict(),
         provider=report.provider,
@@ -40,14 +39,7 @@ def run_record(report: LoadReport, origin: Origin, *, limits: list[Limit], fault
         scheduled_per_s=report.scheduled_per_s,
         reached_per_s=report.reached_per_s,
         reached_share=report.reached_share,
-        ledger=None
-        if ledger is None
-        else Ledger(
-            accepted_once=ledger.accepted_once,
-            accepted_more=ledger.accepted_more,
-            rejected=ledger.rejected,
-            never=ledger.never,
-        ),
+        ledger=None if report.ledger is None else report.ledger.record(),
         ceiling_per_s=report.ceiling_per_s,
         ceiling_from=report.ceiling_from,
         behind=report.behind,

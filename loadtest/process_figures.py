@@ -20,6 +20,10 @@ class ProcessFigures(NamedTuple):
         """The same in megabytes (10**6 bytes)."""
         return None if self.peak_rss_bytes is None else round(self.peak_rss_bytes / 1e6, 1)
 
+    def cpu_since_s(self, before: "ProcessFigures") -> float | None:
+        """Seconds of CPU time since `before`, which was read of the same process; None: unknown."""
+        return None if before.cpu_s is None or self.cpu_s is None else self.cpu_s - before.cpu_s
+
 
 def figures_of(pid: int) -> ProcessFigures:
     """Read the figures of a running process."""

@@ -1,9 +1,13 @@
 """The batches of an open loop in the order of their instants; what was taken and not sent can be given back. Pure."""
 
 import heapq
+import random
 from collections.abc import Iterable
 
-from loadtest.arrivals import Arrival
+from loadtest.arrivals import Arrival, arrivals
+from loadtest.index_range import IndexRange
+from loadtest.load_settings import LoadSettings
+from loadtest.profiles import Profile
 
 
 class Timetable:
@@ -51,3 +55,10 @@ class Timetable:
         """The same; they are the caller's now."""
         taken, self._added = self.added, []
         return taken
+
+
+def timetable_of(settings: LoadSettings, profile: Profile) -> Timetable:
+    """The whole schedule of a campaign by its profile; chance hangs on the seed alone."""
+    chance = random.Random(f"{settings.population.seed} arrivals") if settings.poisson else None
+    indices = IndexRange(settings.start_index, settings.population.count)
+    return Timetable(arrivals(profile, indices, settings.batch_size, chance))

@@ -34,7 +34,7 @@ from loadtest.lease_master import Master
 from loadtest.lease_worker import Worker
 from loadtest.leases import Piece
 from loadtest.load_campaign import BatchResult, LoadCampaign
-from loadtest.load_outcome import LoadOutcome, possibly_twice, unexpected_rejections, without_answer
+from loadtest.load_outcome import LoadOutcome, possibly_twice, unexplained, without_answer
 from loadtest.load_settings import (
     LoadSettings,
     Options,
@@ -197,7 +197,7 @@ class Load:
             return
         outcome = self._outcome(settings)
         tally = outcome.tally
-        unexpected = unexpected_rejections(tally, settings.population.fates, outcome.explained)
+        unexpected = unexplained(tally.rejected, settings.population.fates, outcome.explained)
         if outcome.stopped is not None:
             logger.error(f"Stopped early: {outcome.stopped}")
         if not outcome.finished:

@@ -34,10 +34,7 @@ Part = Literal[
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Base of all. `apply` changes one copy of the state."""
-
-    def apply(self, rig: Rig) -> Steps:
-        raise NotImplementedError
+    """Base of all. Each has an `apply(rig)`, which changes one copy of the state."""
 
 
 class StateSet(Change, frozen=True):

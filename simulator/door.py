@@ -77,7 +77,7 @@ class Door:
         wait: Callable[[float], Awaitable[object]] = asyncio.sleep,
         left: Callable[[], None] = _nothing,
         *,
-        backlog: int = 1_024,
+        backlog: int,
     ) -> None:
         self.sockets = list(sockets)
         self.pending: dict[asyncio.Task[None], socket.socket] = {}

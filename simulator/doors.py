@@ -107,6 +107,11 @@ class Doors:
         if self.rig.faults.on_arrivals or any(each.shut for each in self._doors):
             self.look()
 
+    def close(self) -> None:
+        """Accept no more at any port, and cut what is not established."""
+        for door in self._doors:
+            door.close()
+
     def leave_alone(self) -> None:
         """Take no more notice of faults."""
         self.rig.faults.changed = _nothing

@@ -11,6 +11,7 @@ the line is read anew from its bytes, so that faults show as they were sent. Con
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple, Protocol
@@ -67,11 +68,11 @@ class FrameLog:
         "_file_bytes_left",
         "_file_bytes_max",
         "_lines",
-        "_monotonic_s",
         "_number",
         "_sink",
         "began_s",
         "begun",
+        "monotonic_s",
         "on",
         "trouble",
     )
@@ -85,7 +86,7 @@ class FrameLog:
     ) -> None:
         self.on = False
         self.trouble: str | None = None  # why the file does not have it all
-        self._monotonic_s = monotonic_s
+        self.monotonic_s = monotonic_s
         self.begun = 0
         self.began_s = 0.0
         self._number = 0
@@ -100,11 +101,10 @@ class FrameLog:
         `began_at`: this moment, for readers. `sink`: takes every line besides; None: none does. `began_s`: when the log began
         elsewhere, which seconds count from; None: now.
         """
-        self._lines.clear()
-        self._number = 0
+        self.drop()
         self.trouble = None
         self.begun += 1
-        self.began_s = self._monotonic_s() if began_s is None else began_s
+        self.began_s = self.monotonic_s() if began_s is None else began_s
         self._began_at = began_at
         self._sink = None
         if sink is not None:
@@ -147,7 +147,7 @@ class FrameLog:
 
     def add(self, connection: int, direction: Direction, texts: Iterable[FrameText]) -> None:
         """Write down frames of one moment."""
-        at_s = self._monotonic_s() - self.began_s
+        at_s = self.monotonic_s() - self.began_s
         for stream, text in texts:
             if not self.on:
                 continue  # the reader is to see all bytes
@@ -224,7 +224,7 @@ class FrameLog:
         return self._number
 
 
-class ConnectionLog:
+class ConnectionLog(ABC):
     """The lines of one connection; what it speaks decides how its bytes are read."""
 
     __slots__ = ("_log", "_number", "_peer")
@@ -239,13 +239,13 @@ class ConnectionLog:
         over = f"{tls}, ALPN {alpn or 'none'}, for {host or 'no host'}" if tls else "cleartext"
         self._log.note(self._number, f"opened by {self._peer}: {spoken} over {over}")
 
+    @abstractmethod
     def received(self, data: bytes) -> None:
         """The client sent these bytes; told before anything answers them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sent(self, data: bytes) -> None:
         """These bytes are being written to the client."""
-        raise NotImplementedError
 
     def closed(self, by: str, how: str) -> None:
         """The connection has ended."""

@@ -22,14 +22,14 @@ class Observations:
     by that clock.
     """
 
-    __slots__ = ("_kept", "_kept_max", "_monotonic_s", "began_s", "begun", "missed", "on")
+    __slots__ = ("_kept", "_kept_max", "began_s", "begun", "missed", "monotonic_s", "on")
 
     def __init__(self, monotonic_s: Callable[[], float], observations_max: int = OBSERVATIONS_MAX) -> None:
         self.on = False
         self.missed = 0
         self.begun = 0
         self.began_s = 0.0
-        self._monotonic_s = monotonic_s
+        self.monotonic_s = monotonic_s
         self._kept: list[Observation] = []
         self._kept_max = observations_max
 
@@ -40,7 +40,7 @@ class Observations:
         """
         self.on = True
         self.begun += 1
-        self.began_s = self._monotonic_s() if began_s is None else began_s
+        self.began_s = self.monotonic_s() if began_s is None else began_s
         self.drop()
 
     def drop(self) -> None:
@@ -54,7 +54,7 @@ class Observations:
 
     def now_s(self) -> float:
         """Seconds since observing began: the `at_s` of a record made now."""
-        return round(self._monotonic_s() - self.began_s, 6)
+        return round(self.monotonic_s() - self.began_s, 6)
 
     def record(self, observation: Observation) -> None:
         """Keep a record, if anybody asked and there is room."""

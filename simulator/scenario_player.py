@@ -40,7 +40,7 @@ class ScenarioPlayer:
         self._monotonic_s = monotonic_s
         self._call_later = call_later
         self._timer: Timer | None = None
-        self._timed_s = 0.0  # what it is for
+        self._timed_s = 0.0  # when it goes off, by `monotonic_s`
         self._faults: dict[int, list[int]] = {}  # numbers of those at work, by phase
         self._notifications_before = 0
         self._advanced = False

@@ -21,7 +21,6 @@ from simulator.assembly import make_rig
 from simulator.control.security import ControlAccess
 from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment
-from simulator.door import Door
 from simulator.errors import SettingsError
 from simulator.faults.engine import Planned
 from simulator.frame_log_file import open_frame_log
@@ -32,7 +31,7 @@ from simulator.running import Announcement, HeldFile, RunningSimulator, remove_l
 from simulator.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from simulator.workers.gathering import AllWorkers
+    from simulator.control.view import View
 
 CONTROL_BACKLOG = 128
 STDIN_DESCRIPTOR = 0
@@ -92,7 +91,7 @@ async def serve(settings: ServeSettings, say: Callable[[str], None], stopping: a
 class Provider(Protocol):
     """The provider plane as one process sees it. `view`: shows what other processes have done; None where there are none."""
 
-    view: "AllWorkers | None"
+    view: "View | None"
 
     async def open(self, host: str, port: int, tls: ProviderTls | None) -> int:
         """Open a port; returns it. Raises OSError, UnicodeError."""
@@ -110,7 +109,7 @@ class Provider(Protocol):
 class SoleProcess:
     """The provider plane in this process alone. Raises SettingsError when its frame log cannot be written."""
 
-    view: "AllWorkers | None" = None
+    view: "View | None" = None
 
     def __init__(self, settings: ServeSettings, rig: Rig, server_names: ServerNames) -> None:
         self._plane = ProviderPlane(
@@ -122,14 +121,12 @@ class SoleProcess:
             monotonic_s=time.monotonic,
         )
         self._rig = rig
-        self._doors: list[Door] = []
         if settings.frame_log is not None:
             rig.log_frames(open_frame_log(settings.frame_log, "--frame-log"))
 
     async def open(self, host: str, port: int, tls: ProviderTls | None) -> int:
         """As of `Provider`."""
-        door, bound = await self._plane.listen(host, port, tls)
-        self._doors.append(door)
+        _, bound = await self._plane.listen(host, port, tls)
         return bound
 
     async def begin(self) -> None:
@@ -141,8 +138,7 @@ class SoleProcess:
 
     async def close(self) -> None:
         """As of `Provider`."""
-        for door in self._doors:
-            door.close()
+        self._plane.doors.close()
         self._plane.close_connections()
         await asyncio.sleep(0)  # the last frames are logged
         self._rig.stop_logging_frames()

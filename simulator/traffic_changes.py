@@ -16,13 +16,7 @@ from simulator.rig import Rig
 Subject: TypeAlias = tuple[str | bytes, ...]
 
 
-class _OfTraffic(Change, frozen=True):
-    @property
-    def subject(self) -> Subject:
-        raise NotImplementedError
-
-
-class TopicFollowed(_OfTraffic, frozen=True):
+class TopicFollowed(Change, frozen=True):
     """A registration, by its key, follows a topic."""
 
     registration: bytes
@@ -38,7 +32,7 @@ class TopicFollowed(_OfTraffic, frozen=True):
         return ()
 
 
-class TopicLeft(_OfTraffic, frozen=True):
+class TopicLeft(Change, frozen=True):
     """A registration follows a topic no longer."""
 
     registration: bytes
@@ -53,7 +47,7 @@ class TopicLeft(_OfTraffic, frozen=True):
         return ()
 
 
-class ApnsImported(_OfTraffic, frozen=True):
+class ApnsImported(Change, frozen=True):
     """An APNs token has become a registration."""
 
     token: bytes
@@ -70,7 +64,7 @@ class ApnsImported(_OfTraffic, frozen=True):
         return ()
 
 
-class ProviderTokenSeen(_OfTraffic, frozen=True):
+class ProviderTokenSeen(Change, frozen=True):
     """A good provider token was seen for the first time: as in `ApnsState.put_token`."""
 
     text: bytes
@@ -87,7 +81,7 @@ class ProviderTokenSeen(_OfTraffic, frozen=True):
         return ()
 
 
-class KeyTokenChanged(_OfTraffic, frozen=True):
+class KeyTokenChanged(Change, frozen=True):
     """A key goes by another provider token, where that is counted across connections."""
 
     team_id: str
@@ -106,7 +100,7 @@ class KeyTokenChanged(_OfTraffic, frozen=True):
         return ()
 
 
-class AccessTokenSeen(_OfTraffic, frozen=True):
+class AccessTokenSeen(Change, frozen=True):
     """A self-signed access token was seen for the first time: an `authorization` value, and its `Grant`."""
 
     authorization: bytes

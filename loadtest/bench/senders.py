@@ -163,11 +163,10 @@ def run_modules(
     count, accepted = sum(task.count for task in tasks), sum(result.accepted for result in results)
     if accepted != count:
         raise BenchError(f"{title}: {accepted:,} of {count:,} notifications were accepted")
-    server_cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
     return Run(
         count,
         max(result.elapsed_s for result in results),
-        {"server": server_cpu_s, "sender": sum(result.cpu_s for result in results)},
+        {"server": after.cpu_since_s(before), "sender": sum(result.cpu_s for result in results)},
         {"server": after.peak_rss_mb, "sender": total_known([result.peak_rss_mb for result in results])},
         {"server": server.processes, "sender": len(tasks)},
     )
@@ -245,11 +244,10 @@ def _locust(bench: Bench, row: RowSpec, server: Server, count: int, provider: st
         raise BenchError(
             f"{row.title}: {outcome.tally.accepted:,} of {count:,} were accepted ({outcome.stopped or 'out of time'})"
         )
-    server_cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
     return Run(
         count,
         outcome.tally.elapsed_s,
-        {"server": server_cpu_s, "sender": outcome.tally.cpu_s},
+        {"server": after.cpu_since_s(before), "sender": outcome.tally.cpu_s},
         {"server": after.peak_rss_mb, "sender": figures.peak_rss_mb},
     )
 
@@ -280,11 +278,10 @@ def _h2load(bench: Bench, row: RowSpec, server: Server, count: int) -> Run:
     # The one server accepts all, the other finds no file of that name.
     if answered != ((count, 0) if server.control is not None else (0, count)):
         raise BenchError(f"{row.title}: of {count:,} notifications {answered[0]:,} got a 2xx, {answered[1]:,} a 4xx")
-    server_cpu_s = None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s
     return Run(
         count,
         elapsed_s,
-        {"server": server_cpu_s, "sender": figures.cpu_s},
+        {"server": after.cpu_since_s(before), "sender": figures.cpu_s},
         {"server": after.peak_rss_mb, "sender": figures.peak_rss_mb},
     )
 

@@ -1,11 +1,12 @@
 """What comes of a run of external senders, and what does not add up. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from loadtest.external.control_view import Counted
 from loadtest.external.seconds_seen import Second
+from loadtest.load_outcome import unexplained
 from loadtest.load_report import BUSY_SHARE, LedgerFigures
 from loadtest.replay.rows import Ending
 from loadtest.report.sender_record import ConnectionFigures, SenderSeen
@@ -131,9 +132,3 @@ def failures_of(
     for reason, count in unexplained(counted.rejected_by_reason, fates).items():
         found.append(f"{count:,} rejections with {reason}, which no fate of the population explains")
     return found
-
-
-def unexplained(rejected: Mapping[str, int], fates: FateShares) -> dict[str, int]:
-    """Rejections, by reason, that no fate of the population explains."""
-    explained = {answer for fate, share in fates if share for answer in (fate.reason, fate.error_code)}
-    return {reason: count for reason, count in rejected.items() if count and reason not in explained}

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from loadtest.ceiling import UNKNOWN, Ceiling, given_ceiling, measure_ceiling
+from loadtest.ceiling import Ceiling, ceiling_wanted
 from loadtest.ending_signals import signals_interrupt
 from loadtest.errors import LoadTestError
 from loadtest.external.command_text import filled, names_in
@@ -24,7 +24,6 @@ from loadtest.external.senders_seen import SendersSeen
 from loadtest.external.watching import STEP_S, Progress, Watched
 from loadtest.load_population import outside_ledger
 from loadtest.load_report import LedgerFigures, figures_of_ledger
-from loadtest.process_figures import ProcessFigures
 from loadtest.redirection.client_variables import client_variables
 from loadtest.replay.observed import read_observations
 from loadtest.report.results_directory import Results
@@ -86,18 +85,12 @@ def measure(plan: SendersPlan, progress: Progress = lambda _count: None) -> Meas
         work = Path(folder)
         with RigProcess(WITHOUT_LIMITS, state_dir=work / "simulator", own_session=True) as rig:
             senders = _senders(plan, rig.running, work)
-            ceiling = _ceiling(plan, rig)
+            ceiling = ceiling_wanted(plan.ceiling_per_s, rig, plan.shares)
             view = ControlView(rig.running.control_url)
             view.declare(plan.population.seed, plan.population.count - plan.start_index, plan.start_index)
             if plan.observe:
                 view.observe()
             return _measured(plan, rig, view, senders, ceiling, progress)
-
-
-def _ceiling(plan: SendersPlan, rig: RigProcess) -> Ceiling:
-    if plan.ceiling_per_s is None:
-        return measure_ceiling(rig, plan.shares)
-    return given_ceiling(plan.ceiling_per_s) if plan.ceiling_per_s else UNKNOWN
 
 
 def _measured(
@@ -133,7 +126,7 @@ def _measured(
             strict=False,
         )
     ]
-    cpu_s = _difference(simulator_before, simulator)
+    cpu_s = simulator.cpu_since_s(simulator_before)
     report = SendersReport(
         provider=plan.provider,
         devices=plan.population.count - plan.start_index,
@@ -225,7 +218,7 @@ def _provider_token(running: RunningRig) -> str:
 def _ledger(view: ControlView, seed: int) -> LedgerFigures:
     found = figures_of_ledger(view.ledger(seed), seed)
     assert found is not None, "the population was declared"
-    return LedgerFigures(found.accepted_once, found.accepted_more, found.rejected, found.never or 0)
+    return LedgerFigures.of(found)
 
 
 def _ledger_of_each(plan: SendersPlan, view: ControlView, whole: LedgerFigures) -> list[LedgerFigures]:
@@ -253,7 +246,3 @@ def _children_cpu_s() -> float:
     """CPU seconds of all that we have started and that has ended; the simulator has not."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _difference(before: ProcessFigures, after: ProcessFigures) -> float | None:
-    return None if before.cpu_s is None or after.cpu_s is None else after.cpu_s - before.cpu_s

@@ -14,7 +14,7 @@ from loadtest.external.figures import SendersReport
 from loadtest.external.seconds_seen import Second
 from loadtest.histograms import histogram_of
 from loadtest.report.results_directory import Results
-from loadtest.report.run_record import Interval, Ledger, Limit, RunRecord, Series
+from loadtest.report.run_record import Interval, Limit, RunRecord, Series
 from loadtest.report.sender_record import SenderRecord, SendersRecord
 from loadtest.run_origin import Origin
 
@@ -33,7 +33,6 @@ def results_of(
 
 def run_of(report: SendersReport, origin: Origin) -> RunRecord:
     """The run as a whole."""
-    ledger = report.ledger
     return RunRecord(
         **origin._asdict(),
         provider=report.provider,
@@ -57,12 +56,7 @@ def run_of(report: SendersReport, origin: Origin) -> RunRecord:
         latency_ms={},
         latency_from_sent_ms={},
         bottleneck=report.bottleneck,
-        ledger=Ledger(
-            accepted_once=ledger.accepted_once,
-            accepted_more=ledger.accepted_more,
-            rejected=ledger.rejected,
-            never=ledger.never,
-        ),
+        ledger=report.ledger.record(),
         ceiling_per_s=report.ceiling_per_s,
         ceiling_from=report.ceiling_from,
         cpu_s=report.cpu_s,

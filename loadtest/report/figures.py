@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.report.run_record import Ledger, RunRecord
+from loadtest.report.ledger_record import Ledger
+from loadtest.report.run_record import RunRecord
 from loadtest.report.sender_record import SendersRecord
 
 REASON_PREFIX = "rejected."

@@ -14,6 +14,7 @@ def section(title: str, shown: Sequence[object], body: str, notes: Iterable[str]
 
 
 def share_of(part: float | None, whole: float) -> str:
+    """In per cent; "" where either is not known."""
     return "" if part is None or whole <= 0 else f"{part / whole * 100:.3g} %"
 
 

@@ -10,6 +10,7 @@ fields that they do not know, and fields added later have defaults, so that olde
 
 import msgspec
 
+from loadtest.report.ledger_record import Ledger
 from loadtest.report.quantities import Count, Length, Number, Share
 from loadtest.report.sender_record import SendersRecord
 
@@ -46,15 +47,6 @@ class FaultBand(msgspec.Struct, frozen=True, kw_only=True):
     to_s: Number | None = None
 
 
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
-    """What the simulator saw: every device of the run is exactly one of these."""
-
-    accepted_once: Count
-    accepted_more: Count
-    rejected: Count
-    never: Count
-
-
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What one workload, or one campaign or step of it, has sent; as in `RunRecord`. `notifications`: with a final answer."""
 
@@ -80,9 +72,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     `latency_from_sent_ms`: the same from sending. `ledger`: None where no control plane was asked.
 
     `bottleneck`: `simulator`, `load generator`, `rate` (the one asked for) or `neither`; of external senders also `sender` or
-    `machine`. `ceiling_per_s`: what the simulator
-    could have answered, None where unknown; `ceiling_from` says how that is known. `behind`: what to say of a load
-    generator that could not keep its schedule, None when it did; `behind_ms_max`: how far it was behind at worst.
+    `machine`. `ceiling_per_s`: what the simulator could have answered, None where unknown; `ceiling_from` says how that is
+    known. `behind`: what to say of a load generator that could not keep its schedule, None when it did; `behind_ms_max`: how
+    far it was behind at worst.
     `cpu_s`, `peak_rss_mb`: by side, `load_generator` or `senders`, and `simulator`. `failures`: what did not come out as it
     must. `scheduled_per_s`, `reached_per_s`: the rate by the schedule, and as it was handed to connections, `reached_share` the
     latter as a share of the former; None in a closed loop. `senders`: of a run of external senders; latencies are unknown then,

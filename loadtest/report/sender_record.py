@@ -6,6 +6,7 @@ waited for answers.
 
 import msgspec
 
+from loadtest.report.ledger_record import Ledger
 from loadtest.report.quantities import Count, Number
 
 
@@ -45,21 +46,10 @@ class SenderSeen(msgspec.Struct, frozen=True, kw_only=True):
     connections: ConnectionFigures
 
 
-class DevicesOfSender(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a sender's devices by the simulator's ledger, whoever sent to them: each is one of these.
-
-    Devices whose tokens no ledger can know are among `never`.
-    """
-
-    accepted_once: Count
-    accepted_more: Count
-    rejected: Count
-    never: Count
-
-
 class SenderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One sender. `command`: as typed. `overdue`: it was ended, at its time limit. `said`: one of its last lines.
 
+    `ledger`: what became of its devices, whoever sent to them; those whose tokens no ledger can know are among `never`.
     `seen`: None where not every request was followed.
     """
 
@@ -69,7 +59,7 @@ class SenderRecord(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: Number
     overdue: bool
     said: str
-    ledger: DevicesOfSender
+    ledger: Ledger
     seen: SenderSeen | None = None
 
 

@@ -1,11 +1,10 @@
 """Devices of a population but for those that the provider has called invalid: what feedback is good for. No I/O."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from loadtest.source import MixedDevices, PopulationSource, no_attributes
+from loadtest.source import MixedDevices, PopulationSource
 from sender.store.records import Due, Outcome
 from simulator.devices.draws import Devices
-from simulator.devices.fates import Provider
 
 _CHUNK_BITS = 16
 
@@ -39,22 +38,12 @@ class LearningSource(PopulationSource):
 
     invalid: InvalidDevices | None = None
 
-    def __init__(
-        self,
-        population: Devices,
-        start: int = 0,
-        stop: int | None = None,
-        *,
-        provider: Provider | None = None,
-        attributes: Callable[[int, int], bytes] = no_attributes,
-    ) -> None:
-        self._asked_for = provider
-        super().__init__(population, start, stop, provider=provider, attributes=attributes)
-
     def change(self, population: Devices) -> None:
         """From now on with this one: the same devices, with other fates."""
         self._population = population
-        self._mixed = population if self._asked_for is not None and isinstance(population, MixedDevices) else None
+        if self._mixed is not None:
+            assert isinstance(population, MixedDevices), "the same devices"
+            self._mixed = population
 
     def _mint(self, start: int, stop: int) -> list[Due]:
         due, invalid = super()._mint(start, stop), self.invalid

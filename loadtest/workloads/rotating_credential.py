@@ -10,7 +10,6 @@ class RotatingCredential(Credential):
     """One credential after another. `fresh`: makes the next one; `every_s`: how old one becomes."""
 
     def __init__(self, fresh: Callable[[], Credential], every_s: float = math.inf) -> None:
-        self.rotations = 0
         self._fresh, self._every_s = fresh, every_s
         self._current = fresh()
         self._since_s: float | None = None
@@ -19,7 +18,6 @@ class RotatingCredential(Credential):
     def rotate(self) -> None:
         """From now on with another one."""
         self._current, self._since_s = self._fresh(), None
-        self.rotations += 1
 
     def text(self, now_s: float) -> bytes | None:
         if self._since_s is not None and now_s - self._since_s >= self._every_s:

@@ -72,15 +72,10 @@ async def show_frame_log(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Respon
 
 async def change_frame_log(call: Call[NoQuery, FrameLogChange]) -> msgspec.Struct | Response:
     """PUT frame-log."""
-    rig = call.rig
     async with call.view.changing() as tell:
-        if not call.body.on:
-            rig.stop_logging_frames()
-        elif rig.frame_log.on:
-            rig.frame_log.forget()
-        else:
-            rig.log_frames()
-        tell(FrameLogSet(rig.frame_log.began_s if call.body.on else None))
+        change = FrameLogSet(call.rig.frame_log.monotonic_s() if call.body.on else None)
+        change.apply(call.rig)
+        tell(change)
     return await _shown(call.view)
 
 

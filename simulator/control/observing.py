@@ -50,13 +50,10 @@ async def show_observing(call: Call[NoQuery, NoBody]) -> msgspec.Struct | Respon
 
 async def change_observing(call: Call[NoQuery, ObservingChange]) -> msgspec.Struct | Response:
     """PUT observing."""
-    rig = call.rig
     async with call.view.changing() as tell:
-        if call.body.on:
-            rig.observe()
-        else:
-            rig.stop_observing()
-        tell(ObservingSet(rig.observations.began_s if call.body.on else None))
+        change = ObservingSet(call.rig.observations.monotonic_s() if call.body.on else None)
+        change.apply(call.rig)
+        tell(change)
     return await _shown(call.view)
 
 

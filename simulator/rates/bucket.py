@@ -11,7 +11,7 @@ from collections.abc import Generator, Hashable
 
 from simulator.rates.rates import BucketRate
 
-KEYS_MAX = 100_000  # some 30 MB with keys of 22 bytes and two rates
+KEYS_MAX = 100_000  # some 30 MB with keys of 22 bytes and two rates; a provider token, as a key, has up to 4 KiB
 _LOOKED_AT_MAX = 4
 _FREED_A_STEP = 2_000
 _NS = 1_000_000_000

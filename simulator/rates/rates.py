@@ -57,7 +57,7 @@ class FanoutRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     deliveries_per_s: Annotated[float, msgspec.Meta(ge=1, le=DELIVERIES_PER_S_MAX)]
 
     def part(self, parts: int) -> "FanoutRate":
-        """One of so many equal parts, rounded up."""
+        """One of so many equal parts: `concurrent` rounded up, and a delivery a second at least."""
         return FanoutRate(
             concurrent=_part(self.concurrent, parts), deliveries_per_s=max(1.0, self.deliveries_per_s / parts)
         )

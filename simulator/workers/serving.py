@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from simulator.control.view import View
 from simulator.devices.token_space import Environment
-from simulator.door import Door, listening_sockets
+from simulator.door import listening_sockets
 from simulator.doors import BACKLOG, Doors
 from simulator.errors import SettingsError
 from simulator.faults.line import Ending
@@ -48,7 +49,6 @@ class Front:
             rig.log_frames()
         self._spread = Spread(gone, settings.limits.handshakes_pending_max, rig.counters, self._numbered)
         self._doors = Doors(rig, settings.limits, _no_connection, self._spread.open_total, _nothing_to_end)
-        self._opened: list[Door] = []
         self._tls: list[ssl.SSLContext | None] = []
         setting = Setting(
             count,
@@ -63,7 +63,7 @@ class Front:
         )
         kept = [[each.fileno()] for each in self._frame_logs]
         self.workers = Workers(count, partial(work, setting), self._spread, kept, stopping=stopping)
-        self.view: AllWorkers | None = AllWorkers(rig, self.workers)
+        self.view: View | None = AllWorkers(rig, self.workers)
         self._looking: asyncio.TimerHandle | None = None
 
     def _numbered(self, connection: int) -> None:
@@ -73,7 +73,7 @@ class Front:
         """Open a port; returns it. Those who come wait for the workers. Raises OSError, UnicodeError."""
         sockets = listening_sockets(host, port, BACKLOG)  # no thread for this: forks follow, and nobody waits yet
         bound: int = sockets[0].getsockname()[1]
-        self._opened.append(self._doors.add(sockets, tls, handing(self._spread, len(self._tls))))
+        self._doors.add(sockets, tls, handing(self._spread, len(self._tls)))
         self._tls.append(tls)
         return bound
 
@@ -98,8 +98,7 @@ class Front:
         self._doors.leave_alone()
         if self._looking is not None:
             self._looking.cancel()
-        for door in self._opened:
-            door.close()
+        self._doors.close()
         await self.workers.stop()
         self._rig.stop_logging_frames()
         for log in self._frame_logs:

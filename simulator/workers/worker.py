@@ -84,8 +84,7 @@ async def work(setting: Setting, seat: Seat) -> None:
     front.tell(READY_KIND)
     await stopping.wait()
     taker.stop()
-    for door in doors:
-        door.close()
+    plane.doors.close()
     plane.close_connections()
     await asyncio.sleep(0)  # the last frames are logged
     rig.stop_logging_frames()

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.control.populations import MARKS_MAX
-from simulator.ledger import PAGE_INDICES, SEED_MAX
+from simulator.ledger import INDEX_RANGE, PAGE_INDICES, SEED_MAX
 from tests.control.control_server import ControlServer, get
 
 
@@ -48,7 +48,19 @@ def test_devices_are_shown_one_by_one_across_pages(control: ControlServer) -> No
     assert control.call("GET", "/api/v1/ledger/marks?seed=8&start=5&count=3").content == bytes(3)
 
 
-@pytest.mark.parametrize("query", ["seed=7&start=0", "seed=7&start=0&count=0", f"seed=7&start=0&count={MARKS_MAX + 1}"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "seed=7&start=0",
+        "seed=7&start=0&count=0",
+        f"seed=7&start=0&count={MARKS_MAX + 1}",
+        "start=0&count=1",
+        f"seed={SEED_MAX + 1}&start=0&count=1",
+        "seed=7&start=-1&count=1",
+        f"seed=7&start={INDEX_RANGE + 1}&count=1",
+        "seed=7&start=0&count=1&round=1",
+    ],
+)
 def test_a_spoiled_question_for_devices_is_refused(control: ControlServer, query: str) -> None:
     assert control.call("GET", f"/api/v1/ledger/marks?{query}").problem == (400, "invalid_query")
 

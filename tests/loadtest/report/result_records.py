@@ -3,10 +3,10 @@
 import msgspec
 
 from loadtest.report.results_directory import Results
-from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, Machine, RunRecord, Series
+from loadtest.report.ledger_record import Ledger
+from loadtest.report.run_record import FaultBand, Histogram, Interval, Limit, Machine, RunRecord, Series
 from loadtest.report.sender_record import (
     ConnectionFigures,
-    DevicesOfSender,
     SenderRecord,
     SenderSeen,
     SendersRecord,
@@ -137,7 +137,7 @@ def sender_record(**changed: object) -> SenderRecord:
         duration_s=2.5,
         overdue=False,
         said="done",
-        ledger=DevicesOfSender(accepted_once=994, accepted_more=1, rejected=5, never=0),
+        ledger=Ledger(accepted_once=994, accepted_more=1, rejected=5, never=0),
         seen=seen,
     )
     return msgspec.structs.replace(sender, **changed)

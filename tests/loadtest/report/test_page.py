@@ -21,7 +21,7 @@ from loadtest.report.run_record import (
     Limit,
     Series,
 )
-from loadtest.report.sender_record import DevicesOfSender, SenderRecord
+from loadtest.report.sender_record import SenderRecord
 from tests.loadtest.report.result_records import results, run_record, sender_record, senders_run, series
 
 VOID = {"meta", "br", "hr"}
@@ -139,7 +139,7 @@ def test_a_run_of_external_senders_has_what_the_simulator_saw_and_says_what_it_c
 
 def test_good_and_bad_senders_have_their_figures_beside_each_other() -> None:
     bad = sender_record(
-        command="./bad", exit_code=1, ledger=DevicesOfSender(accepted_once=1, accepted_more=9, rejected=2, never=988)
+        command="./bad", exit_code=1, ledger=Ledger(accepted_once=1, accepted_more=9, rejected=2, never=988)
     )
     page = senders_page(sender_record(), bad, sender_record(command="./slow", overdue=True, seen=None))
     assert "1: python send.py {tokens} exit code 0, 2.5 s 1,000 994 1 5 0" in page
