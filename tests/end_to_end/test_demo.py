@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from loadtest.demo import DemoReport, LedgerFigures, SecondCampaign, bottleneck, failures
+from loadtest.demo import DemoReport, SecondCampaign, bottleneck, failures
+from loadtest.load_report import LedgerFigures
 from sender.campaign_report import CampaignReport
 
 DEMO_FIELDS = {

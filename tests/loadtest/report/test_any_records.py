@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from loadtest.report.compare import compare
+from loadtest.report.ledger_record import Ledger
 from loadtest.report.page import html_page
 from loadtest.report.results_directory import Results
-from loadtest.report.run_record import FaultBand, Histogram, Interval, Ledger, Limit, RunRecord, Series
+from loadtest.report.run_record import FaultBand, Histogram, Interval, Limit, RunRecord, Series
 from loadtest.report.screen import show_comparison, show_run
 from loadtest.report.sender_record import SenderSeen, SendersRecord
 from tests.loadtest.report.result_records import connection_figures, run_record, sender_record

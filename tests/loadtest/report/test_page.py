@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.report.charts import BAND_ROWS_MAX
+from loadtest.report.ledger_record import Ledger
 from loadtest.report.page import FAILURES_MAX, FAULTS_MAX, html_page
 from loadtest.report.page_charts import OUTCOMES_MAX
 from loadtest.report.results_directory import Results
@@ -17,7 +18,6 @@ from loadtest.report.run_record import (
     FaultBand,
     Histogram,
     Interval,
-    Ledger,
     Limit,
     Series,
 )
