@@ -32,7 +32,6 @@ SLOTS_FREED_A_STEP: Final = 64
 UNTRACKED_KEPT: Final = 4  # generations whose untracked answers are kept
 
 _WORD_BYTES: Final = 8
-_BLOCK_BYTES: Final = 4_096
 _FRESH: Final = bytes(PAGE_INDICES)
 
 
@@ -51,7 +50,7 @@ class Arena:
         self.slots_max, self.rows_max = slots_max, rows_max
         columns = [_Word.UNTRACKED + UNTRACKED_KEPT, *[slots_max] * 3, *[rows_max] * 2, rows_max + slots_max]
         reasons_at = sum(columns) * _WORD_BYTES
-        self._pages_at = -(-(reasons_at + rows_max * REASON_BYTES) // _BLOCK_BYTES) * _BLOCK_BYTES
+        self._pages_at = -(-(reasons_at + rows_max * REASON_BYTES) // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(-1, self._pages_at + slots_max * PAGE_INDICES)
         whole = memoryview(self._memory)
         words: list[memoryview] = []

@@ -268,6 +268,15 @@ def test_a_page_that_was_used_before_begins_without_marks(
     assert accepted(merged.view()) == 1
 
 
+@pytest.mark.parametrize("page_bytes", [4_096, 16_384, 65_536])
+def test_slots_lie_at_pages_of_memory_as_large_as_the_machines_are(
+    page_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they could not be given back one by one."""
+    monkeypatch.setattr(mmap, "PAGESIZE", page_bytes)
+    assert Arena(SLOTS, ROWS)._pages_at % page_bytes == 0
+
+
 def test_a_slot_that_a_killed_worker_had_begun_to_take_holds_nothing() -> None:
     arena = Arena(SLOTS, ROWS)
     arena.begin(1)
