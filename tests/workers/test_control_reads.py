@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -257,6 +257,38 @@ def test_frames_of_all_processes_are_numbered_and_filtered(control: WorkersServe
     assert line["text"] == "two"
     assert _lines(control.call("GET", f"/api/v1/frames?after={lines[0]['number']}&limit=1")) == lines[1:2]
     assert get(control, "/api/v1/frame-log")["lines"] == 3
+
+
+def test_answers_of_workers_are_bounded_in_bytes_and_a_reader_gets_the_rest_with_its_next_page(
+    control: WorkersServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.workers.asked.ANSWER_TEXT_BYTES_MAX", 1)
+    monkeypatch.setattr("simulator.workers.asked.ANSWER_BODY_BYTES_MAX", 1)
+    control.call("PUT", "/api/v1/observing", {"on": True})
+    control.call("PUT", "/api/v1/frame-log", {"on": True})
+    for number in (0, 1):
+        for _ in range(3):
+            control.of_worker(number, lambda rig: _phase(rig, "a phase"))
+            control.of_worker(number, lambda rig: rig.frame_log.note(1, "a line"))
+
+    def pages(read: Callable[[int], list[int]]) -> list[list[int]]:
+        found: list[list[int]] = []
+        while page := read(found[-1][-1] if found else 0):
+            found.append(page)
+        return found
+
+    observed = pages(lambda after: [each["number"] for each in _lines(_get(control, "observations", after))])
+    framed = pages(lambda after: [each["number"] for each in _lines(_get(control, "frames", after))])
+    for number in (0, 1):  # which is observed as well
+        control.journal_of(number, row(), row(), row())
+    journaled = pages(lambda after: [number for number, _ in _entries(control, f"order=oldest&after={after}")])
+    for found in (observed, framed, journaled):
+        assert [number for page in found for number in page] == [1, 2, 3, 4, 5, 6]
+        assert len(found) > 2
+
+
+def _get(control: WorkersServer, what: str, after: int) -> Reply:
+    return control.call("GET", f"/api/v1/{what}?after={after}")
 
 
 def test_the_newest_lines_of_all_are_shown_as_many_as_one_process_keeps(
