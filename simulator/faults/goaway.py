@@ -16,10 +16,9 @@ from simulator.faults.line import (
     LineDelay,
     LoseAnswers,
     Opening,
-    Withhold,
     later,
 )
-from simulator.faults.line_fault import LineFault, beside
+from simulator.faults.line_fault import LineFault, at_standstill, beside
 from simulator.faults.outcome import Outcome
 
 _NOT_PROCESSED = ("before", "none")
@@ -68,9 +67,7 @@ class GoawayFault(LineFault, frozen=True):
         return self.when != "request"
 
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
-        acts = self._acts()
-        if self.after_s:
-            acts = (Withhold(processed=outcome.past_judge), *later(self.after_s, *acts))
+        acts = at_standstill(outcome, self.after_s, self._acts())
         return beside(outcome, *acts, answer_lost=self._answer_lost)
 
     @property

@@ -5,7 +5,7 @@ from typing import ClassVar, Final, Literal
 from simulator.faults.asked import Asked
 from simulator.faults.draws import Draws
 from simulator.faults.fault import Fault, RequestFault, Stage
-from simulator.faults.line import Act, Handshake, Opening
+from simulator.faults.line import Act, Handshake, Opening, Withhold, later
 from simulator.faults.outcome import Outcome, Silent
 
 When = Literal["request", "opening"]
@@ -62,6 +62,11 @@ class DoorFault(Fault, frozen=True):
     def meet(self, handshake: Handshake) -> Handshake:
         """How a client is met that would have been met so."""
         return handshake
+
+
+def at_standstill(outcome: Outcome, after_s: float, acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    """The same so much later, when the client has filled its streams: until then nothing is answered. At once for no time."""
+    return (Withhold(processed=outcome.past_judge), *later(after_s, *acts)) if after_s else acts
 
 
 def beside(outcome: Outcome, *acts: Act, answer_lost: bool = False) -> Outcome:

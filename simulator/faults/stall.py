@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from simulator.faults.asked import Asked
 from simulator.faults.draws import Draws
-from simulator.faults.line import Act, End, Ending, EndingName, LineDelay, Opening, Stall, Withhold, later
-from simulator.faults.line_fault import LineFault, When, beside
+from simulator.faults.line import Act, End, Ending, EndingName, LineDelay, Opening, Stall, later
+from simulator.faults.line_fault import LineFault, When, at_standstill, beside
 from simulator.faults.outcome import Outcome
 
 
@@ -43,9 +43,7 @@ class StallFault(LineFault, frozen=True):
         return self.when == "opening"
 
     def play(self, outcome: Outcome, asked: Asked, draws: Draws) -> Outcome:
-        acts = self._acts()
-        if self.after_s:
-            acts = (Withhold(processed=outcome.past_judge), *later(self.after_s, *acts))
+        acts = at_standstill(outcome, self.after_s, self._acts())
         return beside(outcome, *acts, answer_lost=self.then != "go-on")
 
     def open(self, opening: Opening) -> Opening:
