@@ -11,7 +11,6 @@ from loadtest import load_parameters as options
 from loadtest.ending_signals import signals_interrupt
 from loadtest.errors import LoadSettingsError, LoadTestError
 from loadtest.external.sender_options import (
-    EXIT_INTERRUPTED,
     TIME_LIMIT_S_DEFAULT,
     SendersAsked,
     load_with_senders,
@@ -19,10 +18,10 @@ from loadtest.external.sender_options import (
 )
 from loadtest.load_measure import Measured, Target, measure, target
 from loadtest.load_options import (
+    EXIT_BAD_INPUT,
     EXIT_CANNOT_START,
+    EXIT_INTERRUPTED,
     MEASURE,
-    Arrivals,
-    ProviderName,
     asked_for,
     ceiling_of,
     check_contents,
@@ -35,12 +34,22 @@ from loadtest.load_options import (
     make_directory,
     schedule_of,
     shares_of,
+    tell_failures,
     write_out,
 )
 from loadtest.load_parameters import PROCESSES_MAX, USERS_MAX
 from loadtest.load_plan import CLOSED_LOOP, LoadPlan
-from loadtest.load_population import PROVIDERS, LoadPopulation
-from loadtest.load_settings import BATCH_SIZE_MAX, batch_size_of, connections_to, default_profile
+from loadtest.load_population import PROVIDERS, LoadPopulation, ProviderName
+from loadtest.load_settings import (
+    BATCH_SIZE_MAX,
+    CONNECTIONS_PER_USER_DEFAULT,
+    SEED_DEFAULT,
+    TOPIC_DEFAULT,
+    Arrivals,
+    batch_size_of,
+    connections_to,
+    default_profile,
+)
 from loadtest.locust_workers import MASTER_PORT_DEFAULT, LocustWorkers
 from loadtest.profile_text import HALF_CEILING, MAX, asks_for_ceiling
 from loadtest.user_count import body_bytes_of, users_for
@@ -49,9 +58,6 @@ from sender.errors import SenderConfigurationError
 from sender.pool import CONNECTIONS_MAX
 from simulator.devices.draws import COUNT_MAX
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
-
-EXIT_NOT_ACCOUNTED_FOR = 1
-EXIT_BAD_INPUT = 2
 
 
 def load(
@@ -69,12 +75,12 @@ def load(
     master_port: options.MasterPort = MASTER_PORT_DEFAULT,
     users: options.Users = None,
     batch_size: options.BatchSize = None,
-    connections_per_user: options.ConnectionsPerUser = 1,
+    connections_per_user: options.ConnectionsPerUser = CONNECTIONS_PER_USER_DEFAULT,
     rate: options.Rate = 0.0,
     ceiling: options.Ceiling = MEASURE,
-    seed: options.Seed = 1,
+    seed: options.Seed = SEED_DEFAULT,
     start_index: options.StartIndex = 0,
-    topic: options.Topic = "com.example.app",
+    topic: options.Topic = TOPIC_DEFAULT,
     fate: options.Fate = None,
     fcm_share: options.FcmShare = FCM_SHARE_DEFAULT,
     ios: options.Ios = 0.0,
@@ -143,7 +149,7 @@ def load(
     With --sender: 1 also when one does not end with 0; 126, 127 when it cannot be run.
     """
     refuse_mixed_options(context, with_senders=bool(sender))
-    from loadtest.report.condition_options import conditions_of, said_of
+    from loadtest.report.condition_options import conditions_of
 
     conditions = conditions_of(fail_if or [])
     known_ceiling = ceiling_of(ceiling)
@@ -292,8 +298,4 @@ def load(
         show_report(report)
     if report.behind is not None:
         typer.echo(f"pushrig load: BEHIND SCHEDULE: {report.behind}", err=True)
-    failed = [f"--fail-if {condition}" for condition in said_of(conditions, measured.results.run)]
-    for failure in (*report.failures, *failed):
-        typer.echo(f"pushrig load: {failure}", err=True)
-    if report.failures or failed:
-        raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
+    tell_failures(report.failures, conditions, measured.results.run)

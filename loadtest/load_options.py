@@ -3,40 +3,29 @@
 import math
 import socket
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from loadtest.errors import LoadSettingsError
-from loadtest.load_population import LoadPopulation, population_of
+from loadtest.load_population import LoadPopulation, ProviderName, population_of
 from loadtest.load_settings import DEVICES_DEFAULT, profile_of
 from loadtest.profiles import COUNT_TOLERANCE, Profile, capacity
+from loadtest.report.condition import Condition
 from loadtest.report.results_directory import Results
+from loadtest.report.run_record import RunRecord
 from loadtest.workloads.asked import WORKLOAD, WorkloadsAsked, workloads_asked
 from sender.errors import SenderConfigurationError
 from sender.pool import Endpoint
 from simulator.devices.draws import COUNT_MAX, Devices
 from simulator.devices.fates import Provider
 
+EXIT_NOT_ACCOUNTED_FOR = 1
+EXIT_BAD_INPUT = 2
 EXIT_CANNOT_START = 3
+EXIT_INTERRUPTED = 130
 REACH_TIMEOUT_S = 5.0
 MEASURE, OFF = "measure", "off"
-
-
-class ProviderName(StrEnum):
-    """Whose devices a load test sends to."""
-
-    APNS = "apns"
-    FCM = "fcm"
-    BOTH = "both"
-
-
-class Arrivals(StrEnum):
-    """How the batches of a profile are scheduled."""
-
-    CONSTANT = "constant"
-    POISSON = "poisson"
 
 
 def schedule_of(text: str, rate: float, ceiling_per_s: float | None, devices: int | None) -> tuple[Profile | None, int]:
@@ -132,6 +121,17 @@ def write_out(out: Path, results: Results) -> None:
     except OSError as error:
         typer.echo(f"pushrig load: cannot write the results into {out}: {error.strerror}", err=True)
         raise typer.Exit(EXIT_CANNOT_START) from None
+
+
+def tell_failures(failures: Sequence[str], conditions: Sequence[Condition], run: RunRecord) -> None:
+    """Say what did not come out as it must, and which `conditions` of --fail-if hold. Exits unless there is nothing to say."""
+    from loadtest.report.condition_options import said_of
+
+    said = [*failures, *(f"--fail-if {condition}" for condition in said_of(conditions, run))]
+    for each in said:
+        typer.echo(f"pushrig load: {each}", err=True)
+    if said:
+        raise typer.Exit(EXIT_NOT_ACCOUNTED_FOR)
 
 
 def in_range(option: str, value: int, low: int, high: int) -> None:

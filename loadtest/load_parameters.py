@@ -5,9 +5,13 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from loadtest.load_options import Arrivals, ProviderName
-from loadtest.load_settings import DEVICES_DEFAULT
-from loadtest.user_count import USERS_IN_A_CLOSED_LOOP
+from loadtest.arrivals import BATCHES_PER_S
+from loadtest.external.sender_options import OBSERVED_DEVICES_MAX
+from loadtest.load_population import ProviderName
+from loadtest.load_settings import BATCH_SIZE_DEFAULT, DEVICES_DEFAULT, FCM_CONNECTIONS_FACTOR, Arrivals
+from loadtest.profile_shapes import SHAPES
+from loadtest.profile_text import HALF_CEILING, MAX
+from loadtest.user_count import ANSWER_S, USERS_IN_A_CLOSED_LOOP
 from loadtest.workloads.asked import ROWS
 from sender.pool import CONNECTIONS_MAX
 
@@ -27,9 +31,8 @@ Profile: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="NAME:KEY=VALUE,...",
-        help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts "
-        "joined by + and then. max: nothing is scheduled, each user sends as fast as it is answered. Default: half of the "
-        "ceiling, steady:rate=50%; max where that is not known.",
+        help=f"What is scheduled when: {', '.join(SHAPES)}; parts joined by + and then. {MAX}: nothing is scheduled, each "
+        f"user sends as fast as it is answered. Default: half of the ceiling, {HALF_CEILING}; {MAX} where that is not known.",
         show_default=False,
     ),
 ]
@@ -75,15 +78,15 @@ Users: TypeAlias = Annotated[
     int | None,
     typer.Option(
         help=f"Locust users, 1 to {USERS_MAX}, each with own connections; {USERS_IN_A_CLOSED_LOOP}, or with a profile "
-        "as many as keep its peak in flight for a twentieth of a second.",
+        f"as many as keep its peak in flight for {ANSWER_S:g} s.",
         show_default=False,
     ),
 ]
 BatchSize: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        help="Notifications that a user takes on at once; what makes 200 batches a second at the peak of the profile, 1000 "
-        "without one.",
+        help=f"Notifications that a user takes on at once; what makes {BATCHES_PER_S} batches a second at the peak of the "
+        f"profile, {BATCH_SIZE_DEFAULT:,} without one.",
         show_default=False,
     ),
 ]
@@ -91,7 +94,7 @@ ConnectionsPerUser: TypeAlias = Annotated[
     int,
     typer.Option(
         help=f"HTTP/2 connections that each user keeps, 1 to {CONNECTIONS_MAX}; to FCM, which takes 100 requests at a time "
-        "on one, twice as many."
+        f"on one, {FCM_CONNECTIONS_FACTOR} times as many."
     ),
 ]
 Rate: TypeAlias = Annotated[
@@ -196,7 +199,7 @@ Observe: TypeAlias = Annotated[
     typer.Option(
         "--observe/--no-observe",
         help="Follow every request of the --sender, which takes time of the simulator, or measure by samples. Default: "
-        "follow them up to 20,000 devices.",
+        f"follow them up to {OBSERVED_DEVICES_MAX:,} devices.",
         show_default=False,
     ),
 ]

@@ -1,6 +1,7 @@
 """Whose devices a load test sends to: the options that name a population, checked, for Locust and `pushrig load` alike."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from loadtest.errors import LoadSettingsError
 from simulator.devices.draws import Devices, FateShares, parse_fates
@@ -9,10 +10,19 @@ from simulator.devices.mixed_population import FCM_SHARE_DEFAULT, MixedPopulatio
 from simulator.devices.registration_space import REGISTRATION_SEED_MAX, RegistrationPopulation
 from simulator.devices.token_space import SEED_MAX, Environment, Population
 
+
+class ProviderName(StrEnum):
+    """Whose devices a population has."""
+
+    APNS = "apns"
+    FCM = "fcm"
+    BOTH = "both"
+
+
 PROVIDERS = {
-    "apns": (Provider.APNS,),
-    "fcm": (Provider.FCM,),
-    "both": (Provider.APNS, Provider.FCM),
+    ProviderName.APNS.value: (Provider.APNS,),
+    ProviderName.FCM.value: (Provider.FCM,),
+    ProviderName.BOTH.value: (Provider.APNS, Provider.FCM),
 }
 """Which providers take part, by the value of `--provider`."""
 
@@ -53,9 +63,9 @@ def population_of(options: LoadPopulation) -> Devices:
 def _made(options: LoadPopulation, fates: FateShares) -> Devices:
     seed, count, topic = options.seed, options.count, options.topic
     match options.provider:
-        case "fcm":
+        case ProviderName.FCM:
             return RegistrationPopulation(seed, count, topic, fates, options.ios_share)
-        case "both":
+        case ProviderName.BOTH:
             return MixedPopulation(seed, count, topic, options.environment, fates, options.ios_share, options.fcm_share)
         case _:
             return Population(seed, count, topic, options.environment, fates)

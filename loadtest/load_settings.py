@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +29,18 @@ SEED_DEFAULT = 1
 TOPIC_DEFAULT = "com.example.app"
 BATCH_SIZE_DEFAULT = 1_000  # in a closed loop
 BATCH_SIZE_MAX = 1_000_000
-ARRIVALS = ("constant", "poisson")
-"""How the batches of a profile are scheduled: the values of `--arrivals`."""
+CONNECTIONS_PER_USER_DEFAULT = 1
 
+
+class Arrivals(StrEnum):
+    """How the batches of a profile are scheduled."""
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+ARRIVALS = tuple(each.value for each in Arrivals)
+"""The values of `--arrivals`."""
 
 # FCM takes 100 requests at a time on one connection: with a single one a user waits more than it sends.
 FCM_CONNECTIONS_FACTOR = 2
@@ -138,7 +148,7 @@ def settings_of(options: Options, host: str | None, environ: Mapping[str, str]) 
         batch_size=_whole("--batch-size", options.batch_size, 0, BATCH_SIZE_MAX) or batch_size_of(profile, devices),
         connections_per_user=_whole("--connections-per-user", options.connections_per_user, 1, CONNECTIONS_MAX),
         profile=profile,
-        poisson=options.arrivals == "poisson",
+        poisson=options.arrivals == Arrivals.POISSON,
         batches_file=Path(options.batches_file) if options.batches_file else None,
         endpoint=endpoint,
         apns=_apns(options) if Provider.APNS in providers else None,

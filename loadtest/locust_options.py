@@ -7,14 +7,20 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
-from loadtest.load_population import PROVIDERS
+from loadtest.arrivals import BATCHES_PER_S
+from loadtest.load_population import PROVIDERS, ProviderName
 from loadtest.load_settings import (
     ARRIVALS,
     BATCH_SIZE_DEFAULT,
+    CONNECTIONS_PER_USER_DEFAULT,
     DEVICES_DEFAULT,
+    FCM_CONNECTIONS_FACTOR,
     SEED_DEFAULT,
     TOPIC_DEFAULT,
+    Arrivals,
 )
+from loadtest.profile_shapes import SHAPES
+from loadtest.profile_text import HALF_CEILING, MAX
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT
 
 
@@ -63,7 +69,10 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
     rate = _number(float, 0, math.inf, "a number from 0 (no limit) upwards")
     share = _number(float, 0, math.nextafter(1, 2), "a share from 0 to 1")
     add(
-        "--provider", default="apns", choices=tuple(PROVIDERS), help="Whose devices: of apns, of fcm, or of both mixed."
+        "--provider",
+        default=ProviderName.APNS.value,
+        choices=tuple(PROVIDERS),
+        help="Whose devices: of apns, of fcm, or of both mixed.",
     )
     add("--devices", type=count, default=DEVICES_DEFAULT, help="Devices of the population, each sent to once.")
     add("--seed", type=index, default=SEED_DEFAULT, help="Names the population: the same seed, the same tokens.")
@@ -90,13 +99,13 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         type=index,
         default=0,
         help=f"Notifications that a user takes on at once. 0: {BATCH_SIZE_DEFAULT:,}, or with a profile what makes "
-        "200 batches a second at its peak.",
+        f"{BATCHES_PER_S} batches a second at its peak.",
     )
     add(
         "--connections-per-user",
         type=count,
-        default=1,
-        help="HTTP/2 connections that each user keeps; to FCM twice as many.",
+        default=CONNECTIONS_PER_USER_DEFAULT,
+        help=f"HTTP/2 connections that each user keeps; to FCM {FCM_CONNECTIONS_FACTOR} times as many.",
     )
     add(
         "--notifications-rate",
@@ -108,11 +117,15 @@ def add_options(parser: LocustArgumentParser, **_: object) -> None:
         "--load-profile",
         default="",
         metavar="NAME:KEY=VALUE,...",
-        help="What is scheduled when: steady, ramp, step, spike, sawtooth, soak, breaking-news, time-zone-wave; parts joined "
-        "by `+` and `then`. max: nothing is scheduled, each user sends as fast as it is answered. Default: steady:rate=50%% "
-        "with a --ceiling, max without.",
+        help=f"What is scheduled when: {', '.join(SHAPES)}; parts joined by `+` and `then`. {MAX}: nothing is scheduled, each "
+        f"user sends as fast as it is answered. Default: {HALF_CEILING.replace('%', '%%')} with a --ceiling, {MAX} without.",
     )
-    add("--arrivals", default="constant", choices=ARRIVALS, help="Batches come in time, or by chance (with the seed).")
+    add(
+        "--arrivals",
+        default=Arrivals.CONSTANT.value,
+        choices=ARRIVALS,
+        help="Batches come in time, or by chance (with the seed).",
+    )
     add(
         "--ceiling",
         type=rate,

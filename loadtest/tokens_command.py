@@ -13,9 +13,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from loadtest.load_population import PROVIDERS, ProviderName
 from loadtest.token_files import OutputRefusedError, Progress, format_of, replacing, write_file, write_jsonl
 from simulator.devices.draws import COUNT_MAX, DEFAULT_EPOCH_MS, Devices, FateShares, parse_fates
-from simulator.devices.fates import Provider
 from simulator.devices.mixed_population import FCM_SHARE_DEFAULT, MixedPopulation
 from simulator.devices.registration_space import RegistrationPopulation
 from simulator.devices.token_space import Environment, Population
@@ -24,21 +24,6 @@ EXIT_WRITE_FAILED = 1
 EXIT_BAD_INPUT = 2
 PROGRESS_ROWS_MIN = 50_000  # Below this the work is done before a bar could be read.
 STDOUT = "-"
-
-
-class ProviderName(StrEnum):
-    """Whose tokens can be minted."""
-
-    APNS = "apns"
-    FCM = "fcm"
-    BOTH = "both"
-
-
-PROVIDERS = {
-    ProviderName.APNS: (Provider.APNS,),
-    ProviderName.FCM: (Provider.FCM,),
-    ProviderName.BOTH: (Provider.APNS, Provider.FCM),
-}
 
 
 class EnvironmentName(StrEnum):

@@ -33,8 +33,6 @@ from simulator.devices.draws import Devices
 from simulator.devices.fates import Provider
 
 SENDERS_MAX = 64
-OBSERVED_DEVICES_MAX = 20_000
-"""Observed unless told otherwise. It makes a notification three times as dear for the simulator: long runs go without."""
 PAGE = 10_000
 
 

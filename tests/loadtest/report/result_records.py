@@ -2,8 +2,8 @@
 
 import msgspec
 
-from loadtest.report.results_directory import Results
 from loadtest.report.ledger_record import Ledger
+from loadtest.report.results_directory import Results
 from loadtest.report.run_record import FaultBand, Histogram, Interval, Limit, Machine, RunRecord, Series
 from loadtest.report.sender_record import (
     ConnectionFigures,
