@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from simulator.bounds import BoundReachedError
+from simulator.bell import Bell
 from simulator.devices.token_space import Environment
 from wire.request import Head
 
 ENTRIES_DEFAULT = 10_000
 ENTRIES_MAX = 100_000  # with bodies of 4 KiB, 500 MB
-LISTENERS_MAX = 64
 BODY_BYTES_KEPT_MAX = 8_192  # of one notification; whoever appends cuts what is longer
 _LOOKED_AT_A_STEP = 250
 _FREED_A_STEP = 2_000
@@ -119,30 +118,29 @@ class Found:
     entries: Sequence[Numbered]
 
 
-class Journal:
+class Journal(Bell):
     """The ring. `append` is the deque's own; call `settle` after the appends of one read, before anything else runs.
 
-    `listeners` are called by `settle` when entries have come; at most `LISTENERS_MAX`. Raises `ValueError` when
-    `entries_max` is not from 0 (keep nothing) to `ENTRIES_MAX`.
+    It rings when `settle` is told of entries. Raises `ValueError` when `entries_max` is not from 0 (keep nothing) to
+    `ENTRIES_MAX`.
     """
 
-    __slots__ = ("_cleared", "_listeners", "_ring", "_total", "append")
+    __slots__ = ("_cleared", "_ring", "_total", "append")
 
     def __init__(self, entries_max: int = ENTRIES_DEFAULT) -> None:
         if not 0 <= entries_max <= ENTRIES_MAX:
             raise ValueError(f"the journal keeps from 0 to {ENTRIES_MAX} entries, not {entries_max}")
+        super().__init__()
         self._ring: deque[Row] = deque(maxlen=entries_max)
         self.append: Callable[[Row], None] = self._ring.append
         self._total = 0  # entries ever appended
         self._cleared = 0  # of those, how many came before the journal was last cleared
-        self._listeners: list[Callable[[], None]] = []
 
     def settle(self, appended: int) -> None:
         """Tell that so many entries were appended since the last call, once per read."""
         self._total += appended
         if self._listeners:
-            for listener in self._listeners:
-                listener()
+            self.ring()
 
     @property
     def entries_max(self) -> int:
@@ -168,16 +166,6 @@ class Journal:
     def dropped(self) -> int:
         """Entries of those that the ring had no room for any more."""
         return self.total - self.held
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have a callable called whenever entries came. Raises `BoundReachedError` when there are too many."""
-        if len(self._listeners) >= LISTENERS_MAX:
-            raise BoundReachedError("LISTENERS_MAX", LISTENERS_MAX, "let fewer requests wait at a time")
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Take back a `listen`."""
-        self._listeners.remove(listener)
 
     def watch(self, watcher: Callable[[Row], None] | None) -> None:
         """Have a callable see every entry as it is appended; None: nobody. It takes effect as `append` is looked up anew."""

@@ -6,8 +6,8 @@ so that a stream of notifications does not wake it for each.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
+from simulator.bell import Bell
 from simulator.control.slices import in_slices
 from simulator.journal import Arrivals, Journal, Wanted
 
@@ -28,16 +28,6 @@ async def wait_for(
     """
     arrivals = Arrivals(journal, wanted)
     return await wait_until(lambda: in_slices(arrivals.count_steps()), count, timeout_s, journal, given_up)
-
-
-class Bell(Protocol):
-    """Rings when entries have come."""
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have a callable called whenever it rings. Raises `BoundReachedError` when there are too many."""
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Take back a `listen`."""
 
 
 async def wait_until(

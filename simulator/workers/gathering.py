@@ -1,18 +1,18 @@
 """One view of all processes of a simulator: what the control plane reads is asked of each, what it changes is told to all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from simulator.bounds import BoundReachedError
+from simulator.bell import Bell
 from simulator.changes import ControlChange, JournalCleared, Reset
 from simulator.control.observation_lines import numbered_line
 from simulator.control.slices import in_slices
 from simulator.control.view import GivenUp, JournalStanding, Standing, Tell, WorkerStanding
 from simulator.control.waiting import wait_until
 from simulator.frame_log import RECENT_LINES_MAX, FrameLine
-from simulator.journal import LISTENERS_MAX, Found, Numbered, Wanted
+from simulator.journal import Found, Numbered, Wanted
 from simulator.rig import Rig
 from simulator.workers.asked import (
     CHANGE_KIND,
@@ -52,13 +52,14 @@ READ_TIMEOUT_S: Final = 5.0
 Item = TypeVar("Item")
 
 
-class AllWorkers:
-    """See `simulator.control.view.View`. To be made before the workers are started.
+class AllWorkers(Bell):
+    """See `simulator.control.view.View`. To be made before the workers are started. Rings when any of them has entries.
 
     The front is a process like the others here, with what happens at the door before a connection is handed over.
     """
 
     def __init__(self, rig: Rig, workers: "Workers") -> None:
+        super().__init__()
         self.rig = rig
         self._workers = workers
         self._sources: dict[int, Source] = {}  # of the workers that can be talked to, by number
@@ -68,7 +69,6 @@ class AllWorkers:
         self._observations = Numbering()
         self._frames = Numbering()
         self._begun = (rig.observations.begun, rig.frame_log.begun)
-        self._listeners: list[Callable[[], None]] = []
         workers.handlers[REPORT_KIND] = self._report_came
         workers.handlers[TRAFFIC_KIND] = self._traffic_came
         workers.came.append(self._worker_came)
@@ -111,8 +111,7 @@ class AllWorkers:
         self._journal.look({source: report.journal.number})
         if self._journal.last > entries:
             self._journal.forget_to(self._oldest_entry - 1)
-            for listener in self._listeners:
-                listener()
+            self.ring()
         if report.plays != (before.plays if before else {}):
             self._spread_plays(source)
 
@@ -266,16 +265,6 @@ class AllWorkers:
             return arrivals.matched
 
         return await wait_until(count_now, count, timeout_s, self, given_up)
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have a callable called when entries have come. Raises `BoundReachedError` when there are too many."""
-        if len(self._listeners) >= LISTENERS_MAX:
-            raise BoundReachedError("LISTENERS_MAX", LISTENERS_MAX, "let fewer requests wait at a time")
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Take back a `listen`."""
-        self._listeners.remove(listener)
 
     # Observations and frames, of which the front has some too.
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from simulator.bell import LISTENERS_MAX
 from simulator.bounds import BoundReachedError
 from simulator.control.notifications import ANSWER_BODY_BYTES_MAX, LIMIT_MAX, WAIT_S_MAX
 from simulator.devices.fates import Fate
 from simulator.devices.registration_space import Platform, SealedRegistration, kind_of_registration, seal_registration
-from simulator.journal import LISTENERS_MAX
 from tests.control.control_server import JOURNAL_ENTRIES, ControlServer, fcm_row, get, row
 from tests.fcm.valid_message import TOKEN as FOREIGN_REGISTRATION
 

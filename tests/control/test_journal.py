@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.bell import LISTENERS_MAX
 from simulator.bounds import BoundReachedError
 from simulator.control.waiting import wait_for
-from simulator.journal import ENTRIES_MAX, LISTENERS_MAX, Arrivals, Entry, Journal, Row, Wanted
+from simulator.journal import ENTRIES_MAX, Arrivals, Entry, Journal, Row, Wanted
 from tests.control.control_server import row
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulator.journal import LISTENERS_MAX
+from simulator.bell import LISTENERS_MAX
 from simulator.observation_records import PhaseEnded
 from simulator.rig import Rig
 from simulator.workers.asked import SEARCH_KIND
