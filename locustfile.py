@@ -1,4 +1,4 @@
-"""The users of loadtest/ for the stock `locust` command: `locust -f locustfile.py --help` lists their options.
+"""The users of loadtest/ for the stock `locust` command: their options stand in its web form.
 
 `PushUser` runs unless others are named, by class or by tag: docs/workloads.md tells of them.
 """

@@ -62,7 +62,7 @@ def group_in_form(parser: LocustArgumentParser, title: str, description: str = "
 
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
-    """Our options among Locust's. Each can be set in the environment as well, see the help."""
+    """Our options among Locust's. Some can be set in the environment as well."""
     add = group_in_form(parser, "push load (pushrig)")
     count = _number(int, 1, math.inf, "a whole number from 1 upwards")
     index = _number(int, 0, math.inf, "a whole number from 0 upwards")

@@ -2,8 +2,9 @@
 
     locust -f locustfile.py --headless --users 4 --devices 1000000 --host https://localhost:8443 --provider both
 
-Options stand among Locust's own (`locust -f locustfile.py --help`) and in its web form. Notifications are counted in bulk, so
-that tables, charts, CSV and HTML show every one of them; batches stand in a row of their own beside the total.
+Options stand among Locust's own and in its web form; `locust --help` ends before it reads a locustfile, and has none of them.
+Notifications are counted in bulk, so that tables, charts, CSV and HTML show every one of them; batches stand in a row of their
+own beside the total.
 
 Exit code: 0 when every device has a final answer, and all rejections are those that the fates of the population explain
 (they are results, shown as failures but no error); 1 otherwise; 2 for options that cannot be used. This goes before

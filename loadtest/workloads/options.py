@@ -29,7 +29,7 @@ class WorkloadOptions(Protocol):
 
 
 def add_options(parser: LocustArgumentParser, **_: object) -> None:
-    """Add them. Each can be set in the environment as well, see the help."""
+    """Add them."""
     add = group_in_form(parser, "workloads (pushrig)", "Each is of the user class that it names.")
     add(
         "--payload-bytes",

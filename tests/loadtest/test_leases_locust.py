@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.control_client import ControlClient, PopulationLedger
+from loadtest.control_client import ControlClient
 from loadtest.load_outcome import possibly_twice
 from loadtest.rig_process import WITHOUT_LIMITS, RigProcess
+from tests.loadtest.test_load_locust import ROOT, ledger
 
-ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 60
 
 
@@ -32,11 +32,6 @@ def rig() -> Iterator[RigProcess]:
 @pytest.fixture(scope="module")
 def control(rig: RigProcess) -> ControlClient:
     return ControlClient(rig.running.control_url)
-
-
-def ledger(control: ControlClient, seed: int) -> PopulationLedger:
-    [population] = control.ledger(seed).populations
-    return population
 
 
 class Gate:

@@ -239,6 +239,10 @@ def test_the_web_page_has_the_options_and_lets_one_choose_a_workload(rig: RigPro
             ("BadSenderUser", "--load-profile", "steady:rate=100"),
             "--bad-habits: reconnect: needs batch after batch: give it without --load-profile",
         ),
+        (("ConnectionStepsUser", "--connection-steps", "1x1000,2y5"), "--connection-steps: cannot read '2y5'"),
+        (("ConnectionStepsUser", "--connection-steps", "1x1001"), "--connection-steps: 1x1001: a user has 1 to"),
+        (("CampaignsUser", "--campaigns", "33"), "--campaigns: must be from 1 to 32, not 33"),
+        (("TokenRotationUser", "--rotate-token", "0"), "--rotate-token: must be connection, batch, or seconds above 0"),
     ],
 )
 def test_bad_options_end_before_anything_is_sent(rig: RigProcess, arguments: tuple[str, ...], says: str) -> None:
