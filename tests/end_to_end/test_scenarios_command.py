@@ -52,7 +52,7 @@ def test_one_is_shown_with_devices_phases_faults_and_expectations() -> None:
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("connection-refused", "Phase 'refused': after 300 notifications and 0.5 s, for 3 s"),
+        ("connection-refused", "Phase 'refused': after 300 notifications and 2 s, for 3 s"),
         ("uninstall-wave", "Phase 'behind it': from the start, in run 2"),
         ("rejection-throttle", "2,000, 3% wrong-topic"),
     ],
