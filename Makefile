@@ -73,4 +73,6 @@ $(READY): pyproject.toml
 			echo "This Python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 	fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@# As pip does for all that is not editable: where PYTHONDONTWRITEBYTECODE is set, each start would compile every module.
+	@$(BIN)/python -m compileall -q pushrig.py pushrig_pytest wire simulator sender loadtest
 	@touch $(READY)

@@ -1,4 +1,4 @@
-"""Makes the simulator's certificates and keys; of the modules about credentials, the one with `cryptography`.
+"""Makes the simulator's certificates.
 
 A private CA signs one server certificate and its key is then forgotten: it never leaves this module's memory, and a
 renewal makes a new CA. Should `ca.pem` end up in a trust store for good, it can vouch for nothing else: nobody has the
@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from simulator.apns.certificate import CERTIFICATE_TOPICS_MAX, DEVELOPMENT_OID, PRODUCTION_OID, TOPICS_OID
 from simulator.apns.push_types import PushType, bundle_id
+from simulator.private_keys import pkcs8
 
 VALIDITY = timedelta(days=825, seconds=-1)
 """Both ends count. Apple's platforms refuse longer server certificates, also below CAs added by hand
@@ -31,8 +32,6 @@ LOOPBACK_ADDRESSES = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 CLIENT_TOPICS_BYTES_MAX: Final = 60_000
 """Of the topic list in a client certificate, in DER. OpenSSL takes chains of 100 KiB at most."""
-
-SERVICE_ACCOUNT_KEY_BITS: Final = 2048
 
 _COMMON_NAME_CHARACTERS_MAX: Final = 64  # RFC 5280, appendix A.1
 _DER_NULL: Final = b"\x05\x00"
@@ -178,27 +177,6 @@ def _der(tag: int, contents: bytes) -> bytes:
     return bytes((tag, 0x80 | len(length))) + length + contents
 
 
-def make_provider_key() -> bytes:
-    """Make a key as Apple hands them out (`AuthKey_<key id>.p8`): PKCS #8 PEM, EC P-256. Source: A7."""
-    return _pkcs8(ec.generate_private_key(ec.SECP256R1()))
-
-
-def make_service_account_key() -> bytes:
-    """Make a key as service accounts of Google have it: PKCS #8 PEM, RSA. Source: B8; the size is that of their files."""
-    return _pkcs8(rsa.generate_private_key(public_exponent=65_537, key_size=SERVICE_ACCOUNT_KEY_BITS))
-
-
-def read_provider_key(pem: bytes) -> ec.EllipticCurvePublicKey:
-    """Return the public half of a .p8 file's content. Raises ValueError when it is not an EC P-256 key in PEM."""
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except TypeError:  # How `cryptography` says that a password is missing.
-        raise ValueError("the key is encrypted") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("the key is not on the curve P-256")
-    return key.public_key()
-
-
 def _validity(now_s: float) -> tuple[datetime, datetime]:
     not_before = datetime.fromtimestamp(int(now_s), UTC) - CLOCK_SKEW_ALLOWED
     return not_before, not_before + VALIDITY
@@ -208,7 +186,7 @@ def _issued(ca: x509.Certificate, certificate: x509.Certificate, key: ec.Ellipti
     return IssuedCertificate(
         ca.public_bytes(serialization.Encoding.PEM),
         certificate.public_bytes(serialization.Encoding.PEM),
-        _pkcs8(key),
+        pkcs8(key),
         int(certificate.not_valid_before_utc.timestamp()),
         int(certificate.not_valid_after_utc.timestamp()),
     )
@@ -248,10 +226,4 @@ def _key_usage(*, digital_signature: bool = False, certificate_sign: bool = Fals
         key_agreement=False,
         encipher_only=False,
         decipher_only=False,
-    )
-
-
-def _pkcs8(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -28,6 +28,7 @@ import secrets
 import ssl
 import string
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -177,7 +178,7 @@ class Credentials:
 
     def public_key(self) -> "EllipticCurvePublicKey":
         """Read the public half of the provider key. Raises CredentialsError when the file is damaged."""
-        from simulator.certificates import read_provider_key
+        from simulator.private_keys import read_provider_key
 
         try:
             return read_provider_key(read_pem(self.key_file, "PRIVATE KEY", REMEDY_REMOVE))
@@ -200,15 +201,18 @@ def load_or_create(
     """
     state_dir = state_dir.expanduser().absolute()
     prepare(state_dir)
-    with locked(state_dir):
-        record = _read_record(state_dir) or _make_identity(state_dir)
+    with locked(state_dir), ThreadPoolExecutor(1) as beside:
+        record = _read_record(state_dir)
+        # The slowest to make, and the GIL is not needed for it: so it is made while the rest is.
+        service_account_key = beside.submit(_make_service_account_key) if _lacks_project(record) else None
+        record = record or _make_identity(state_dir)
         read_pem(_credentials(state_dir, record).key_file, "PRIVATE KEY", REMEDY_REMOVE)
         if not _server_is_fresh(record, now_s):
             record = _make_server_certificate(state_dir, record, now_s)
         if not _client_is_fresh(record, now_s, client_topics):
             record = _make_client_certificate(state_dir, record, now_s, client_topics)
-        if not record.project_id:
-            record = _make_service_account(state_dir, record)
+        if service_account_key is not None:
+            record = _make_service_account(state_dir, record, service_account_key.result())
         credentials = _credentials(state_dir, record)
         for path, label in (
             (credentials.server_certificate_file, "CERTIFICATE"),
@@ -269,7 +273,7 @@ def _write_record(state_dir: Path, record: CredentialsRecord) -> None:
 
 
 def _make_identity(state_dir: Path) -> CredentialsRecord:
-    from simulator.certificates import make_provider_key
+    from simulator.private_keys import make_provider_key
 
     key_id = _identifier()
     record = CredentialsRecord(team_id=_identifier(), key_id=key_id, key_file=f"AuthKey_{key_id}.p8")
@@ -283,16 +287,24 @@ def _identifier() -> str:
     return "".join(secrets.choice(IDENTIFIER_ALPHABET) for _ in range(10))
 
 
-def _make_service_account(state_dir: Path, record: CredentialsRecord) -> CredentialsRecord:
-    """Make a project and its account. The forms of names and ids are those of files that Google hands out [choice]."""
-    from simulator.certificates import make_service_account_key
+def _lacks_project(record: CredentialsRecord | None) -> bool:
+    return record is None or not record.project_id
 
+
+def _make_service_account_key() -> bytes:
+    from simulator.private_keys import make_service_account_key
+
+    return make_service_account_key()
+
+
+def _make_service_account(state_dir: Path, record: CredentialsRecord, key: bytes) -> CredentialsRecord:
+    """Make a project and its account. The forms of names and ids are those of files that Google hands out [choice]."""
     project_id = f"pushrig-{_project_suffix()}"
     client_email = client_email_of(project_id, _project_suffix())
     account = ServiceAccount(
         project_id=project_id,
         private_key_id=secrets.token_hex(20),
-        private_key=make_service_account_key().decode(),
+        private_key=key.decode(),
         client_email=client_email,
         client_id=_number(21),
         client_x509_cert_url=certificates_url_of(client_email),

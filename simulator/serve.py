@@ -18,7 +18,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.assembly import make_rig
-from simulator.control.security import ControlAccess
 from simulator.credentials import Credentials, load_or_create
 from simulator.devices.token_space import Environment
 from simulator.errors import SettingsError
@@ -199,6 +198,7 @@ async def _serve_control(
 ) -> None:
     # These imports take as long as all the rest of the start; the provider plane is reachable already.
     from simulator.control.app import create_app
+    from simulator.control.security import ControlAccess
     from simulator.control.serve import serve_control
 
     access = ControlAccess(host=settings.control_host, bearer_token=settings.control_token)

@@ -89,6 +89,7 @@ def _measure_rows(
     start_s: list[float] = []
     found: dict[str, list[Run]] = {}
     failed: dict[str, Failed] = {}
+    servers.write_bytecode()
     for _ in range(options.repeats - 1):
         on_step("starting the simulator")
         with servers.simulator() as (_, _, seconds):

@@ -92,6 +92,13 @@ def test_a_start_with_everything_in_place_does_without_cryptography(credentials:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
+def test_the_packages_of_the_control_plane_are_not_waited_for() -> None:
+    program = (
+        "import sys\nimport simulator.serve\nassert not {'cryptography', 'starlette', 'hypercorn'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 def test_parallel_first_starts_agree(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"

@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from simulator.certificates import make_provider_key
 from simulator.credentials import HOST_NAMES, Credentials, load_or_create
 from simulator.errors import CredentialsError
+from simulator.private_keys import make_provider_key
 from simulator.provider_tls import ServerNames, server_tls_context
 
 
