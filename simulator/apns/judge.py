@@ -4,7 +4,7 @@ Apple documents no order. This one is ours; where published probes show Apple's,
 authentication, authentication before device token, topic and payload).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, unique
 from typing import Final, NamedTuple
 
@@ -18,9 +18,9 @@ from simulator.apns.state import ApnsState, UnknownTokens
 from simulator.apns.verdict import ACCEPTED, REJECTED, Verdict
 from simulator.devices.fates import Fate
 from simulator.devices.token_space import SealedToken, kind_of, topic_tag
-from wire.request import Request
+from wire.request import Head, Request
 
-__all__ = ["ACCEPTED", "CHECKS", "REJECTED", "Check", "Needs", "Verdict", "judge"]
+__all__ = ["ACCEPTED", "CHECKS", "REJECTED", "Check", "Needs", "Verdict", "judge", "verdicts"]
 
 
 @unique
@@ -78,7 +78,6 @@ CHECKS: Final = (
 _LAST_HEAD_CHECK = [check for check in CHECKS if check.needs is Needs.HEAD][-1]
 _REQUEST_CHECKS = tuple(check for check in CHECKS if check.needs is Needs.REQUEST)
 _PREFIX_BYTES = len(DEVICE_PATH_PREFIX)
-_SEALED_PATH_BYTES = _PREFIX_BYTES + 64
 
 
 class ClearedHead:
@@ -116,42 +115,80 @@ class ClearedHead:
 
 
 def judge(request: Request, device: SealedToken | None, link: Link, apns: ApnsState, now_s: float) -> Verdict:
-    """Judge one device push: `ACCEPTED`, or why not.
+    """Judge one device push, as `verdicts` does. `device`: what `unseal` reads from its token."""
+    path = request.varying[0]
+    token = path[_PREFIX_BYTES:] if path is not None and path[:_PREFIX_BYTES] == DEVICE_PATH_PREFIX else b""
+    return next(verdicts((request,), (token,), (device,), link, apns, now_s))
 
-    `device`: what `unseal` reads from the path after `/3/device/`, None when that is foreign. `now_s`: the simulator's
-    clock, seconds since the Unix epoch. Raises nothing, whatever the request holds.
+
+def verdicts(
+    requests: Iterable[Request],
+    tokens: Iterable[bytes],
+    devices: Iterable[SealedToken | None],
+    link: Link,
+    apns: ApnsState,
+    now_s: float,
+) -> Iterator[Verdict]:
+    """Judge device pushes in their order, each when it is asked for: `ACCEPTED`, or why not.
+
+    `tokens`: what follows `/3/device/` in their paths, b"" where something else stands there. `devices`: what `unseal` reads
+    from these, None where they are foreign. `now_s`: the simulator's clock, seconds since the Unix epoch. Raises nothing,
+    whatever the requests hold.
 
     Besides answering it keeps what was learnt: the head's memo, the link's environment and standing, and in the state the
     provider tokens seen. None of it changes the verdict of an equal request at the same instant.
     """
-    cleared = request.head.memo
+    head: Head | None = None
+    cleared: ClearedHead | None = None
+    active_kind, tag, bytes_max = 0, b"", 0  # of the cleared head; no body is short enough for any other
+    for request, token, device in zip(requests, tokens, devices, strict=True):
+        if request.head is not head:
+            # Most often all pushes of a read share one: what hangs on it is looked up once.
+            head, bytes_max = request.head, 0
+            cleared = _clearance(head, link, apns, now_s)
+            if cleared is not None and not cleared.rated and not apns.overlay.active:
+                active_kind, tag, bytes_max = cleared.active_kind, cleared.topic_tag, cleared.payload_bytes_max
+        body, apns_id = request.body, request.varying[1]
+        # The usual cases: accepted here only where all the remaining checks would pass (a test compares them).
+        if (
+            0 < len(body) <= bytes_max
+            and (
+                (device[0] == active_kind and device[4] == tag)
+                if device is not None
+                else (apns.unknown_tokens is UnknownTokens.ACCEPT and is_device_token(token))
+            )
+            and (apns_id is None or is_uuid(apns_id))
+            and is_json_object(body)
+        ):
+            yield ACCEPTED
+        else:
+            yield _judge_at_length(request, device, link, apns, now_s, cleared)
+            if cleared is None:
+                head = None  # it may be cleared now
+
+
+def _clearance(head: Head, link: Link, apns: ApnsState, now_s: float) -> ClearedHead | None:
+    """What is known of a head that was cleared, while it holds."""
+    cleared = head.memo
     if (
         type(cleared) is ClearedHead
         and cleared.standing is link.standing
         and cleared.version == apns.version
         and cleared.valid_from_s <= now_s <= cleared.expires_after_s
     ):
-        # The usual cases: accepted here only where all the remaining checks would pass (a test compares them).
-        path, apns_id = request.varying
-        if (
-            path is not None
-            and path[:_PREFIX_BYTES] == DEVICE_PATH_PREFIX
-            and (
-                (
-                    device.kind == cleared.active_kind
-                    and device.topic_tag == cleared.topic_tag
-                    and len(path) == _SEALED_PATH_BYTES
-                )
-                if device is not None
-                else (apns.unknown_tokens is UnknownTokens.ACCEPT and is_device_token(path[_PREFIX_BYTES:]))
-            )
-            and not apns.overlay.active
-            and (apns_id is None or is_uuid(apns_id))
-            and 0 < len(request.body) <= cleared.payload_bytes_max
-            and not cleared.rated
-            and is_json_object(request.body)
-        ):
-            return ACCEPTED
+        return cleared
+    return None
+
+
+def _judge_at_length(
+    request: Request,
+    device: SealedToken | None,
+    link: Link,
+    apns: ApnsState,
+    now_s: float,
+    cleared: ClearedHead | None,
+) -> Verdict:
+    if cleared is not None:
         inquiry = Inquiry(request, device, link, apns, now_s, cleared.facts)
         for check in _REQUEST_CHECKS:
             verdict = check.fault(inquiry)

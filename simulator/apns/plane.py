@@ -9,13 +9,13 @@ from typing import Final
 
 from simulator.apns.answer import BODIES, RandomIds, body_of, id_of_answer
 from simulator.apns.certificate import environment_fault
-from simulator.apns.judge import judge
+from simulator.apns.judge import verdicts
 from simulator.apns.link import STREAMS_MAX, Link
 from simulator.apns.penalty import GOAWAY_REASON, after_answer
 from simulator.apns.reasons import Reason
 from simulator.apns.request import DEVICE_PATH_PREFIX
 from simulator.apns.verdict import ACCEPTED, Verdict
-from simulator.devices.token_space import Environment, SealedToken, unseal
+from simulator.devices.token_space import Environment, SealedToken, unseal_all
 from simulator.journal import BODY_BYTES_KEPT_MAX
 from simulator.rig import Rig
 from wire.errors import ErrorCode, LocalProtocolError
@@ -125,29 +125,54 @@ class ApnsPlane:
 
     def answer(self, requests: Sequence[Request]) -> None:
         """Judge, count and answer the requests of one read, in their order."""
-        rig, link, ids, connection_id = self._rig, self.link, self._ids, self.connection_id
-        apns = rig.apns
-        now_s = rig.clock.now_s()
-        now_ms = int(now_s * 1000)
-        accept, journal_append, send = rig.ledger.accept, rig.journal.append, self.send
-        accepted = elsewhere = 0
+        now_s = self._rig.clock.now_s()
+        self._rig.counters.streams += len(requests)
+        tokens = [
+            path[_PATH_PREFIX_BYTES:]
+            for request in requests
+            if (path := request.varying[0]) is not None and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX
+        ]
+        if len(tokens) == len(requests):
+            self._answer_pushes(requests, tokens, now_s)
+        else:
+            self._answer_mixed(requests, now_s)
+
+    def _answer_mixed(self, requests: Sequence[Request], now_s: float) -> None:
+        """As `answer`, of requests among which are others than device pushes."""
+        pushes: list[Request] = []
+        tokens: list[bytes] = []
         for request in requests:
-            path, apns_id = request.varying
-            if path and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX:
+            path, token = request.varying[0], b""
+            if path is not None and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX:
                 token = path[_PATH_PREFIX_BYTES:]
-            elif self._others(request, now_s):
-                elsewhere += 1
-                continue
             else:
-                token = b""
-            device = unseal(token)
-            verdict = judge(request, device, link, apns, now_s)
+                # Whoever takes it answers at once; those before it come first.
+                self._answer_pushes(pushes, tokens, now_s)
+                pushes, tokens = [], []
+                if self._others(request, now_s):
+                    continue
+            pushes.append(request)
+            tokens.append(token)
+        self._answer_pushes(pushes, tokens, now_s)
+
+    def _answer_pushes(self, requests: Sequence[Request], tokens: Sequence[bytes], now_s: float) -> None:
+        """The hot path. `tokens`: what follows `/3/device/` in their paths, b"" where something else stands there."""
+        if not requests:
+            return
+        rig, link, ids, connection_id = self._rig, self.link, self._ids, self.connection_id
+        apns, now_ms = rig.apns, int(now_s * 1000)
+        accept, journal_append, send = rig.ledger.accept, rig.journal.append, self.send
+        devices = unseal_all(tokens)
+        judged = verdicts(requests, tokens, devices, link, apns, now_s)
+        accepted = 0
+        for request, token, device, verdict in zip(requests, tokens, devices, judged, strict=True):
             if verdict is not ACCEPTED:
                 self._reject(request, verdict, token, device, now_ms)
                 continue
             accepted += 1
             if device is not None:
                 accept(device[1], device[2])
+            path, apns_id = request.varying
             if apns_id is None:
                 apns_id = ids.draw()
             # All streams announced and no penalty to work off: then nothing of this can change.
@@ -176,12 +201,9 @@ class ApnsPlane:
                 )
             )
         counters = rig.counters
-        answered = len(requests) - elsewhere
-        counters.streams += len(requests)
-        if answered:
-            counters.notifications += answered
-            counters.accepted += accepted
-            rig.journal.settle(answered)
+        counters.notifications += len(requests)
+        counters.accepted += accepted
+        rig.journal.settle(len(requests))
 
     def _reject(
         self, request: Request, verdict: Verdict, token: bytes, device: SealedToken | None, now_ms: int

@@ -19,7 +19,7 @@ Pure: no I/O, clock or chance, and no imports of ours but fates and draws. Readi
 
 from binascii import unhexlify
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import repeat
@@ -65,6 +65,7 @@ __all__ = [
     "seal",
     "topic_tag",
     "unseal",
+    "unseal_all",
 ]
 
 FORMAT_VERSION = 1
@@ -72,6 +73,8 @@ SEED_MAX = 2**64 - 1
 INSTANT_S_MAX = 2**32 - 1
 TOPIC_TAG_BYTES = 5
 
+TOKEN_HEX_DIGITS = 64
+_split_raw = Struct("8s24s").iter_unpack  # tag, masked fields
 _PLAIN = Struct(">HQBII5s")  # kind, seed, index (8 high bits, 32 low bits), instant, topic tag: 24 bytes
 
 
@@ -184,6 +187,39 @@ def unseal(text: bytes) -> SealedToken | None:
         return None
     # As SealedToken(...), at half its cost.
     return _new_tuple(SealedToken, (kind, seed, index_high << 32 | index_low, instant_s, tag))
+
+
+def unseal_all(texts: Sequence[bytes]) -> list[SealedToken | None]:
+    """`unseal` of each: the tokens of one read at once, a sixth cheaper."""
+    if any(len(text) != TOKEN_HEX_DIGITS for text in texts):
+        return [unseal(text) for text in texts]
+    try:
+        raw = unhexlify(b"".join(texts))
+    except ValueError:
+        return [unseal(text) for text in texts]
+    tags, masked, masks = [], [], []
+    for tag, each in _split_raw(raw):
+        state = _mask_state()
+        state.update(tag)
+        tags.append(tag)
+        masked.append(each)
+        masks.append(state.digest())
+    # One long number of all plain fields: taking off the masks costs nearly nothing then.
+    plain = _int_from_bytes(b"".join(masked), "big") ^ _int_from_bytes(b"".join(masks), "big")
+    plains = plain.to_bytes(24 * len(tags), "big")
+    devices: list[SealedToken | None] = []
+    at = 0
+    for tag, (kind, seed, index_high, index_low, instant_s, topic) in zip(
+        tags, _PLAIN.iter_unpack(plains), strict=True
+    ):
+        state = _tag_state()
+        state.update(plains[at : at + 24])
+        at += 24
+        if state.digest() == tag and kind in _KINDS:
+            devices.append(_new_tuple(SealedToken, (kind, seed, index_high << 32 | index_low, instant_s, topic)))
+        else:
+            devices.append(None)
+    return devices
 
 
 @dataclass(frozen=True)

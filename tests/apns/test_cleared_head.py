@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.apns.judge import ACCEPTED, ClearedHead, judge
+from simulator.apns.judge import ACCEPTED, ClearedHead, judge, verdicts
 from simulator.apns.keys import ProviderKey
 from simulator.apns.link import Link
 from simulator.apns.reasons import Reason
 from simulator.apns.state import Condition, UnknownTokens
 from simulator.devices.fates import Fate, Provider
-from simulator.devices.token_space import Environment
+from simulator.devices.token_space import Environment, unseal_all
 from simulator.registry import DeviceState
 from tests.apns.valid_push import (
     APNS_ID,
@@ -133,6 +133,33 @@ def test_the_short_way_agrees_with_the_long_one(
         assert short.judge(push, shared) == long.judge(push, head.head())
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    heads=st.lists(st.one_of(valid_heads, spoilt_heads), min_size=1, max_size=3),
+    pushes=st.lists(st.tuples(st.integers(0, 2), varying_values), min_size=1, max_size=8),
+    unknown=st.sampled_from(UnknownTokens),
+    overlaid=states,
+    rate_reached=st.sampled_from([None, None, None, False, True]),
+)
+def test_the_pushes_of_one_read_are_judged_as_if_each_had_come_alone(
+    heads: list[Push],
+    pushes: list[tuple[int, tuple[bytes | None, bytes | None, bytes]]],
+    unknown: UnknownTokens,
+    overlaid: DeviceState | None,
+    rate_reached: bool | None,
+) -> None:
+    together, alone = (_prepared(unknown, overlaid, rate_reached, False) for _ in range(2))
+    shared = [head.head() for head in heads]
+    chosen = [
+        (at % len(heads), replace(heads[at % len(heads)], path=path, apns_id=apns_id, body=body))
+        for at, (path, apns_id, body) in pushes
+    ]
+    requests = [push.request(shared[at]) for at, push in chosen]
+    tokens = [push.token for _, push in chosen]
+    judged = verdicts(requests, tokens, unseal_all(tokens), together.link, together.apns, together.now_s)
+    assert list(judged) == [alone.judge(push, push.head()) for _, push in chosen]
+
+
 def _cleared() -> tuple[Bench, Head]:
     bench, head = Bench(), Push().head()
     assert bench.judge(Push(), head) is ACCEPTED
@@ -195,6 +222,16 @@ def test_a_cleared_head_with_an_accepted_push_never_looks_at_its_fields_again() 
     bench, head = _cleared()
     head.fields = ()
     assert bench.judge(Push(), head) is ACCEPTED
+
+
+def test_the_first_push_of_a_read_clears_the_head_for_the_next() -> None:
+    bench, push = Bench(), Push()
+    head = push.head()
+    requests = [push.request(head), push.request(head)]
+    judged = verdicts(requests, [push.token] * 2, [push.device()] * 2, bench.link, bench.apns, bench.now_s)
+    assert next(judged) is ACCEPTED
+    head.fields = ()
+    assert next(judged) is ACCEPTED
 
 
 anything = st.binary(max_size=120)

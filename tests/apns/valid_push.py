@@ -143,8 +143,14 @@ class Push:
     def request(self, head: Head | None = None) -> Request:
         return Request(1, self.head() if head is None else head, (self.path, self.apns_id), self.body)
 
+    @property
+    def token(self) -> bytes:
+        """What follows `/3/device/` in the path; b"" where something else stands there."""
+        path = self.path or b""
+        return path[len(b"/3/device/") :] if path.startswith(b"/3/device/") else b""
+
     def device(self) -> SealedToken | None:
-        return None if self.path is None else unseal(self.path[len(b"/3/device/") :])
+        return unseal(self.token)
 
     def to(self, token: bytes) -> "Push":
         return replace(self, path=b"/3/device/" + token)

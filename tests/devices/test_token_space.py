@@ -20,6 +20,7 @@ from simulator.devices.token_space import (
     seal,
     topic_tag,
     unseal,
+    unseal_all,
 )
 
 HEX_DIGITS = "0123456789abcdef"
@@ -129,6 +130,7 @@ def test_a_kind_of_a_later_version_is_foreign(monkeypatch: pytest.MonkeyPatch) -
     token = seal(VALID).encode()
     monkeypatch.setattr("simulator.devices.token_space._KINDS", {})
     assert unseal(token) is None
+    assert unseal_all([token]) == [None]
 
 
 @given(st.binary(max_size=64), st.binary(max_size=64))
@@ -152,3 +154,27 @@ def test_the_token_spaces_are_light_and_pure() -> None:
         f"simulator.devices.{module}" for module in ("draws", "fates", "registration_space", "token_space")
     }
     assert not {"numpy", "asyncio", "socket", "random", "msgspec"} & set(loaded)
+
+
+texts = st.one_of(
+    sealed_tokens.map(lambda sealed: seal(sealed).encode()),
+    sealed_tokens.map(lambda sealed: seal(sealed).upper().encode()),
+    sealed_tokens.map(lambda sealed: seal(sealed).encode()[:-1]),
+    sealed_tokens.map(lambda sealed: seal(sealed).encode() + b"0"),
+    st.binary(min_size=64, max_size=64),
+    st.binary(max_size=66),
+    st.binary(min_size=32, max_size=32).map(lambda raw: raw.hex().encode()),
+)
+
+
+@given(st.lists(sealed_tokens.map(lambda sealed: seal(sealed).encode()), max_size=5), st.lists(texts, max_size=3))
+def test_many_tokens_are_read_as_each_alone(sealed: list[bytes], others: list[bytes]) -> None:
+    for together in (sealed, sealed + others, others + sealed):
+        assert unseal_all(together) == [unseal(text) for text in together]
+
+
+def test_tokens_of_wrong_lengths_do_not_make_up_for_each_other() -> None:
+    token = seal(VALID).encode()
+    assert unseal_all([token, token]) == [VALID, VALID]
+    assert unseal_all([token[:-2], token[-2:] + token]) == [None, None]
+    assert unseal_all([token, token[:-1] + b"x", token]) == [VALID, None, VALID]
