@@ -5,16 +5,21 @@ It calls `tick` a few times a second, and `lost` when the socket is gone. Nothin
 flight goes back to the delivery under the same id.
 """
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
 
 from sender.delivery import Delivery
 from sender.network_errors import certificate_alert, in_words
 from sender.reaction import Action, Answer
 from sender.store.records import Due, Outcome, State
-from wire.client import ClientConnection, PreparedRequest
+from wire.client import Alike, ClientConnection, PreparedRequest
 from wire.errors import ErrorCode, code_name
 from wire.events import ConnectionFailed, GoawayReceived, PingAcknowledged, StreamReset
+from wire.heads import NO_VARYING
+from wire.request import Head, Response
 
 _ACCEPTED = State.ACCEPTED
 _new_tuple = tuple.__new__  # a named tuple at half the cost of calling its class
@@ -90,11 +95,12 @@ class Lane:
         prepared = self._prepare(now_s)
         if prepared is None:
             return 0
-        connection, in_flight, provider = self.connection, self.in_flight, delivery.provider
-        send, body_of, path, id_format = connection.send, provider.body_of, provider.path, provider.id_format
-        body_bytes_max = provider.body_bytes_max
-        sent = 0
-        while sent < room and ready:
+        provider = delivery.provider
+        body_of, path, id_format = provider.body_of, provider.path, provider.id_format
+        body_bytes_max, window = provider.body_bytes_max, self.connection.outbound_window
+        taken: list[Due] = []
+        requests: list[tuple[bytes, bytes | None, bytes]] = []
+        while len(taken) < room and ready:
             due = ready.popleft()
             body = body_of(due)
             if not isinstance(body, bytes):
@@ -104,15 +110,17 @@ class Lane:
             if size > body_bytes_max:
                 delivery.refuse(due, provider.too_large, now_s)
                 continue
-            if size > connection.outbound_window:
+            if size > window:
                 ready.appendleft(due)
                 break
+            window -= size
+            taken.append(due)
             if id_format is None:
-                stream_id = send(prepared, path, None, body)
+                requests.append((path, None, body))
             else:
-                stream_id = send(prepared, path + due[1].encode(), id_format % due[0], body)
-            in_flight[stream_id] = (due, now_s)
-            sent += 1
+                requests.append((path + due[1].encode(), id_format % due[0], body))
+        first_id, sent = self.connection.send_all(prepared, requests), len(taken)
+        self.in_flight.update(zip(range(first_id, first_id + 2 * sent, 2), zip(taken, repeat(now_s)), strict=False))
         delivery.counts.sent += sent
         return sent
 
@@ -136,46 +144,54 @@ class Lane:
         """Settle the answers in the bytes of one read."""
         self._heard_at_s = now_s
         self._pinged_at_s = None
-        delivery, in_flight, connection = self.delivery, self.in_flight, self.connection
-        latency_ms = delivery.counts.latency_ms
-        append = delivery.outcomes.append
-        now_ms = int(now_s * 1000)
-        accepted = final = same = 0
-        latency, sent_before_s = 0, None
-        responses = connection.receive_data(data)
-        for response in responses:
-            entry = in_flight.pop(response.stream_id, None)
-            if entry is None:
-                continue  # timed out before
-            due, sent_at_s = entry
-            if sent_at_s != sent_before_s:  # what left in one write comes back in one read, mostly: counted together
-                if same:
-                    latency_ms[latency] += same
-                latency, sent_before_s, same = int((now_s - sent_at_s) * 1000), sent_at_s, 0
-            same += 1
-            head = response.head
-            if head.memo is None:
-                head.memo = head.value(b":status")
-            if head.memo == b"200":
-                accepted += 1
-                append(_new_tuple(Outcome, (due[0], _ACCEPTED, 200, "", due[3] + 1, now_ms, 0, 0)))
-                continue
-            authorization = self._authorization_of(response.stream_id)
-            action = delivery.settle(due, delivery.provider.read_answer(response), authorization, now_s)
-            if action in _FINAL:
-                final += 1
+        alike: list[Alike] = []
+        responses = self.connection.receive_data(data, alike)
+        accepted: list[int] = []  # streams
+        for head, stream_ids in alike:
+            if _is_acceptance(head):
+                accepted += stream_ids
             else:
-                delivery.counts.latency_not_final_ms[latency] += 1
-            if action is Action.MOVE:
-                self.drain("the provider is shutting this connection")
-        if same:
-            latency_ms[latency] += same
-        if responses:
-            self.settled += accepted + final
-            delivery.counts.accepted += accepted
-            delivery.last_answer_at_s = now_s
-        if connection.events:
+                responses += [Response(stream_id, head, NO_VARYING, b"") for stream_id in stream_ids]
+        for response in responses:
+            if _is_acceptance(response.head):
+                accepted.append(response.stream_id)
+            else:
+                self._not_accepted(response, now_s)
+        if accepted:
+            self._accepted(accepted, now_s)
+        if responses or accepted:
+            self.delivery.last_answer_at_s = now_s
+        if self.connection.events:
             self._happened(now_s)
+
+    def _accepted(self, stream_ids: Sequence[int], now_s: float) -> None:
+        """The provider took what was sent on these streams. Those that timed out before are passed over."""
+        delivery, now_ms = self.delivery, int(now_s * 1000)
+        entries = [entry for entry in map(self.in_flight.pop, stream_ids, repeat(None)) if entry is not None]
+        delivery.outcomes += [
+            _new_tuple(Outcome, (due[0], _ACCEPTED, 200, "", due[3] + 1, now_ms, 0, 0)) for due, _ in entries
+        ]
+        # What left in one write comes back in one read, mostly.
+        for sent_at_s, count in Counter(map(itemgetter(1), entries)).items():
+            delivery.counts.latency_ms[int((now_s - sent_at_s) * 1000)] += count
+        self.settled += len(entries)
+        delivery.counts.accepted += len(entries)
+
+    def _not_accepted(self, response: Response, now_s: float) -> None:
+        entry = self.in_flight.pop(response.stream_id, None)
+        if entry is None:
+            return  # timed out before
+        due, sent_at_s = entry
+        counts, latency = self.delivery.counts, int((now_s - sent_at_s) * 1000)
+        counts.latency_ms[latency] += 1
+        authorization = self._authorization_of(response.stream_id)
+        action = self.delivery.settle(due, self.delivery.provider.read_answer(response), authorization, now_s)
+        if action in _FINAL:
+            self.settled += 1
+        else:
+            counts.latency_not_final_ms[latency] += 1
+        if action is Action.MOVE:
+            self.drain("the provider is shutting this connection")
 
     def _happened(self, now_s: float) -> None:
         for event in self.connection.take_events():
@@ -256,3 +272,9 @@ class Lane:
             self._unanswered(due, "connection lost", now_s)
         self.in_flight.clear()
         self.draining = True
+
+
+def _is_acceptance(head: Head) -> bool:
+    if head.memo is None:
+        head.memo = head.value(b":status")
+    return head.memo == b"200"

@@ -4,8 +4,10 @@ Requests that repeat all but two field values are sent through a `PreparedReques
 constant prefix, the two values and the body.
 """
 
+import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from wire import frames
 from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT, Connection, compression_error
@@ -18,12 +20,34 @@ from wire.request import Head, Response
 from wire.streams import Receiving
 
 _unpack_frame = frames.FRAME_HEADER.unpack_from
-_pack_frame = frames.FRAME_HEADER.pack
 _pack_frame_start = struct.Struct(">BHBB").pack
-_pack_stream = struct.Struct(">I").pack
 _NEVER = object()
 INFORMATIONAL_ENDS = "an informational response ends the stream (8.1)"
 EARLY_FAULT = "{} before the head of the response (8.1)"
+
+# The two values and the body of one prepared request.
+Varied = tuple[bytes, bytes | None, bytes]
+
+# In a response that can be told by its bytes from one that was read: indexed fields of one byte each (RFC 7541, 6.1); a value's
+# length of one byte (5.1, 5.2); a value in which no check finds a fault (`fields.value_fault`; `heads` asks for the same).
+_INDEXED_FIELDS = re.compile(rb"[\x81-\xfe]*")
+_PLAIN_BYTES_MAX = 0x7E
+RUN_BLOCK_BYTES_MAX = 256  # longer ones are read one by one: a pattern costs time with each byte
+_PLAIN_VALUE = rb"(?:[^\x00-\x20][^\x00\n\r]{%d}[^\x00-\x20])"
+
+
+class Alike(NamedTuple):
+    """Responses without body that share their head, by stream, in order of arrival."""
+
+    head: Head
+    stream_ids: list[int]
+
+
+class _Run(NamedTuple):
+    """Answers that mean the same. `frames` matches one or more of them, `streams` reads the stream of each."""
+
+    frames: re.Pattern[bytes]
+    streams: struct.Struct
 
 
 class PreparedRequest:
@@ -40,7 +64,9 @@ class PreparedRequest:
         "block_bytes",
         "fields",
         "first_bytes",
+        "frame_start",
         "generation",
+        "pack",
         "parts",
         "second_bytes",
         "takes_second",
@@ -53,11 +79,14 @@ class PreparedRequest:
         self.generation = _NEVER
         self.before = self.between = self.after = b""
         # For values of these lengths (None: there is no second): the length of the block, and what is the same in all of their
-        # requests: the frame header but for its stream, and the three parts of the block with the lengths.
+        # requests: the frame header but for its stream, the three parts of the block with the lengths, and how they are put
+        # together.
         self.first_bytes = 0
         self.second_bytes: int | None = 0
         self.block_bytes = 0
-        self.parts = b"", b"", b"", b""
+        self.frame_start = b""
+        self.parts = b"", b"", b""
+        self.pack: Callable[..., bytes] = bytes
 
 
 class ClientConnection(Connection):
@@ -88,6 +117,8 @@ class ClientConnection(Connection):
         self.request_varying = request_varying
         self._encoder = encoder or Encoder(unindexed=request_varying)
         self._responses: list[Response] = []
+        self._alike: list[Alike] | None = None
+        self._run: _Run | None = None
         self._next_stream_id = first_stream_id
         self._out.append(frames.PREFACE)
         self.change_settings(settings)
@@ -130,38 +161,60 @@ class ClientConnection(Connection):
         The caller has looked at `streams_free`. Parts of the body that no window allows are sent later. Raises
         LocalProtocolError when the connection is closing or the peer's limit is reached.
         """
-        stream_id, windows, remote, size = self._next_stream_id, self._windows, self.remote, len(body)
-        if (
-            len(windows) >= remote.streams_max
-            # `closing`, at half the cost: an end that has failed has said goodbye as well.
-            or self.goaway_received is not None
-            or self.goaway_sent is not None
-            or stream_id > frames.STREAM_ID_MAX
-        ):
+        return self.send_all(prepared, [(first, second, body)])
+
+    def send_all(self, prepared: PreparedRequest, requests: Sequence[Varied]) -> int:
+        """Send a request for each of `requests`, as `send` does; returns the first stream id, the other odd ones follow it.
+
+        Raises LocalProtocolError as `send` does; none is sent when they are more than `streams_free`.
+        """
+        if len(requests) > self.streams_free:
             raise LocalProtocolError("no stream is free on this connection")
-        if (
-            prepared.generation is not self._encoder.generation
-            or len(first) != prepared.first_bytes
-            or (None if second is None else len(second)) != prepared.second_bytes
-        ):
-            self._fit(prepared, first, second)
-        frame_start, start, middle, end = prepared.parts
-        second = second or b""
-        window = remote.window_bytes
-        if (
-            not 0 < size <= self.outbound_window
-            or size > window
-            or size > 0xFFFF
-            or size > remote.frame_bytes_max
-            or prepared.block_bytes > 0x3FFF
-        ):
-            return self._send_block(b"".join((start, first, middle, second, end)), body)
-        stream, data_start = _pack_stream(stream_id), _pack_frame(0, size, 0, 1, stream_id)
-        self._out.append(b"".join((frame_start, stream, start, first, middle, second, end, data_start, body)))
-        self.outbound_window -= size
-        windows[stream_id] = window - size
-        self._next_stream_id = stream_id + 2
-        return stream_id
+        first_id, at = self._next_stream_id, 0
+        while at < len(requests):
+            first, second, body = requests[at]
+            if (
+                prepared.generation is not self._encoder.generation
+                or len(first) != prepared.first_bytes
+                or (None if second is None else len(second)) != prepared.second_bytes
+            ):
+                self._fit(prepared, first, second)
+            sent = self._send_usual(prepared, requests[at:])
+            if not sent:
+                start, middle, end = prepared.parts
+                self._send_block(b"".join((start, first, middle, second or b"", end)), body)
+            at += sent or 1
+        return first_id
+
+    def _send_usual(self, prepared: PreparedRequest, requests: Sequence[Varied]) -> int:
+        """Send those that begin `requests`, as far as they are like the ones that `prepared` was fitted to; returns how many.
+
+        The hot path of the sender. A usual request is HEADERS and one DATA frame with all of the body.
+        """
+        remote, outbound_window = self.remote, self.outbound_window
+        window, frame_bytes_max = remote.window_bytes, remote.frame_bytes_max
+        if prepared.generation is not self._encoder.generation or prepared.block_bytes > frame_bytes_max:
+            return 0
+        append, windows, first_id = self._out.append, self._windows, self._next_stream_id
+        body_bytes_max = min(window, frame_bytes_max, 0xFFFF)
+        first_bytes, second_bytes = prepared.first_bytes, prepared.second_bytes
+        pack, frame_start, (start, middle, end) = prepared.pack, prepared.frame_start, prepared.parts
+        stream_id = first_id
+        for first, second, body in requests:
+            size = len(body)
+            if (
+                len(first) != first_bytes
+                or (None if second is None else len(second)) != second_bytes
+                or not 0 < size <= body_bytes_max
+                or size > outbound_window
+            ):
+                break
+            append(pack(frame_start, stream_id, start, first, middle, second or b"", end, size, 1, stream_id) + body)
+            outbound_window -= size
+            windows[stream_id] = window - size
+            stream_id += 2
+        self.outbound_window, self._next_stream_id = outbound_window, stream_id
+        return (stream_id - first_id) // 2
 
     def _fit(self, prepared: PreparedRequest, first: bytes, second: bytes | None) -> None:
         """Bring a prepared request up to date with the table and with the lengths of its values."""
@@ -174,8 +227,12 @@ class ClientConnection(Connection):
         if second is not None:
             middle += integer(len(second), 0x7F, 0)
         prepared.first_bytes, prepared.second_bytes = len(first), None if second is None else len(second)
+        prepared.parts = start, middle, end
         prepared.block_bytes = size = sum(map(len, (start, first, middle, second or b"", end)))
-        prepared.parts = _pack_frame_start(size >> 16, size & 0xFFFF, 1, 4), start, middle, end
+        prepared.frame_start = _pack_frame_start(size >> 16, size & 0xFFFF, 1, 4)
+        parts = "".join(f"{len(part)}s" for part in (start, first, middle, second or b"", end))
+        # Frame header and block, then the header of a DATA frame with all of the body: length, END_STREAM, stream.
+        prepared.pack = struct.Struct(f">5sI{parts}xHxBI").pack
 
     def request(self, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> int:
         """Send any request but HEAD and CONNECT, whose answers end by other rules; returns its stream id.
@@ -221,13 +278,17 @@ class ClientConnection(Connection):
 
     # Receiving.
 
-    def receive_data(self, data: bytes) -> list[Response]:
-        """Read what arrived. Returns the responses it completed; errors of the connection end up in `failed`."""
+    def receive_data(self, data: bytes, alike: list[Alike] | None = None) -> list[Response]:
+        """Read what arrived. Returns the responses it completed; errors of the connection end up in `failed`.
+
+        `alike`: a list that takes what it can of them instead, for callers that look at no varying values.
+        """
         if self.failed is not None:
             return []
         if self._rest:
             data = self._rest + data
         responses = self._responses = []
+        self._alike = alike
         size = len(data)
         try:
             at = self._read_frames(data, 0, size)
@@ -244,13 +305,15 @@ class ClientConnection(Connection):
         body.
         """
         windows, receiving, sending, read_head = self._windows, self._receiving, self._sending, self._heads.read
-        responses = self._responses
+        responses, alike = self._responses, self._alike
         # Only other frames change these.
         block_bytes_max = min(self._announced.frame_bytes_max, HEADER_BLOCK_BYTES_MAX)
         body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
         body_bytes = 0
         begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
         final: Head | None = None  # the last head that began a response
+        in_runs = alike is not None and self._run is not None
+        unlike: bytes | None = None  # the last block that was not read in a run
         try:
             while size - at >= 9:
                 high, low, kind, flags, stream_id = _unpack_frame(data, at)
@@ -280,8 +343,14 @@ class ClientConnection(Connection):
                         why = LENGTH_FAULT.format(head.content_length, 0)
                         self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
                     else:
-                        del windows[stream_id]
-                        responses.append(Response(stream_id, head, varying, b""))
+                        stream_ids = self._read_run(data, at) if in_runs and not begun else None
+                        if stream_ids and alike is not None:
+                            alike.append(Alike(head, stream_ids))
+                            end = at + len(stream_ids) * (end - at)
+                        else:
+                            unlike = data[start:end]
+                            del windows[stream_id]
+                            responses.append(Response(stream_id, head, varying, b""))
                 elif kind == 0 and flags == 1 and stream_id in begun and low <= body_bytes_max:
                     head, varying = begun[stream_id]
                     length = head.content_length
@@ -299,7 +368,24 @@ class ClientConnection(Connection):
             self.inbound_window -= body_bytes
             for stream_id, (head, varying) in begun.items():
                 receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
+        if alike is not None and not alike and unlike is not None:
+            self._run = _run_of(unlike, self.varying)  # for the next read, so that each read learns one at most
         return at
+
+    def _read_run(self, data: bytes, at: int) -> list[int]:
+        """End the streams of the answers from `at` on that follow each other and differ in values alone; returns them.
+
+        A push provider says the same to nearly every request. The caller has read the first answer, and its head.
+        """
+        stream_ids: list[int] = []
+        found = None if self._run is None or self._receiving or self._sending else self._run.frames.match(data, at)
+        if self._run is not None and found is not None:
+            windows = self._windows
+            for (stream_id,) in self._run.streams.iter_unpack(found[0]):
+                if windows.pop(stream_id, None) is None:
+                    break  # the general way says what is wrong with it
+                stream_ids.append(stream_id)
+        return stream_ids
 
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id >= self._next_stream_id
@@ -371,3 +457,25 @@ def _check(fields: Sequence[tuple[bytes, bytes]], body_bytes: int | None = None)
             fault = LENGTH_FAULT.format(length, body_bytes)
     if fault is not None:
         raise LocalProtocolError(f"these fields make no request: {fault}")
+
+
+def _run_of(block: bytes, varying: tuple[bytes, bytes]) -> _Run | None:
+    """Answers whose header blocks differ from this one in values alone; None where those may change more than the values.
+
+    They cannot where there are indexed fields and, behind them, the varying ones as literals without indexing (RFC 7541,
+    6.2.2) that spell out their names and have plain values: then they leave the table as it is.
+    """
+    indexed = _INDEXED_FIELDS.match(block)
+    if indexed is None or len(block) > RUN_BLOCK_BYTES_MAX:
+        return None
+    at = indexed.end()
+    pieces = [re.escape(_pack_frame_start(0, len(block), 1, 5)), rb"[\x00-\x7f].{3}", re.escape(block[:at])]
+    for name in map(literal_name, varying):
+        value_at = at + len(name) + 1
+        size = int.from_bytes(block[value_at - 1 : value_at])
+        if block.startswith(name, at) and 2 <= size <= _PLAIN_BYTES_MAX:
+            pieces += re.escape(block[at:value_at]), _PLAIN_VALUE % (size - 2)
+            at = value_at + size
+    if at != len(block):
+        return None
+    return _Run(re.compile(b"(?:" + b"".join(pieces) + b")+", re.DOTALL), struct.Struct(f">5xI{at}x"))

@@ -78,6 +78,38 @@ def test_lengths_of_values_may_change_from_one_request_to_the_next() -> None:
     ]
 
 
+@checked_long
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([5, 5, 5, 6, 127, 20_000]),
+            st.sampled_from([4, 4, 4, 300]),
+            st.sampled_from([0, 9, 9, 16_000, 16_000, 40_000]),
+        ),
+        max_size=12,
+    )
+)
+def test_many_requests_at_once_are_the_same_bytes_as_one_by_one(lengths: list[tuple[int, int, int]]) -> None:
+    requests = [(b"/" * first, b"i" * second, b"x" * size) for first, second, size in lengths]
+    at_once, one_by_one = open_client(), open_client()
+    at_once.send_all(at_once.prepare(SHARED), requests)
+    prepared = one_by_one.prepare(SHARED)
+    stream_ids = [one_by_one.send(prepared, *each) for each in requests]
+    assert stream_ids == list(range(1, 1 + 2 * len(requests), 2))
+    assert at_once.data_to_send() == one_by_one.data_to_send()
+    assert at_once.outbound_window == max(0, frames.WINDOW_BYTES_DEFAULT - sum(len(body) for *_, body in requests))
+
+
+def test_more_requests_than_streams_are_free_are_not_sent_at_all() -> None:
+    client = open_client(server_settings={frames.MAX_CONCURRENT_STREAMS: 2})
+    prepared, each = client.prepare(SHARED), (b"/", b"i", b"{}")
+    with pytest.raises(LocalProtocolError, match="no stream is free"):
+        client.send_all(prepared, [each] * 3)
+    assert (client.data_to_send(), client.open_streams) == (b"", 0)
+    assert client.send_all(prepared, [each] * 2) == 1
+    assert client.open_streams == 2
+
+
 @pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 65_535, 65_536])
 def test_bodies_of_any_length_are_sent_as_windows_allow(size: int) -> None:
     client, server = open_client(), open_server()
