@@ -256,6 +256,7 @@ class AsyncioRun:
         self._run.exchanged(exchange, now_s)
         self._tell_of_work()
         self._ask_for_credential(now_s)
+        self.exchange_after_read(now_s)  # before the lanes are filled: the store works meanwhile
         for protocol in list(self.protocols):
             self.pump(protocol, now_s)
         if self._run.end_if_done():

@@ -171,8 +171,8 @@ class Run:
         if delivery.stopped is not None:
             delivery.give_up_ready(now_s)
         outcomes = delivery.take_outcomes()
-        # Nothing that is being stored counts as stored yet.
-        room = self._uncommitted_max - delivery.claimed - len(outcomes)
+        # One transaction stores the outcomes and claims, so that what it stores makes room for what it claims.
+        room = self._uncommitted_max - delivery.claimed
         want = min(self._batch_max, room) if delivery.stopped is None else 0
         self._asked = max(0, want)
         return Wanted(outcomes, self._asked, int(now_s * 1000))

@@ -1,6 +1,7 @@
 """When a run exchanges with its source, when it has stalled, and when it is over."""
 
 import errno
+from itertools import count
 
 from sender.credential import CredentialAnswer
 from sender.fcm.access_token import AccessTokenSource
@@ -44,6 +45,26 @@ def test_claims_stop_at_the_bound_of_what_may_be_uncommitted() -> None:
         run.exchanged(Exchange([due(n) for n in range(wanted.want)], None, False), START_S)
         run.delivery.ready.clear()
     assert UNCOMMITTED_MAX - BATCH_MAX < run.delivery.claimed <= UNCOMMITTED_MAX
+
+
+def test_what_an_exchange_stores_makes_room_for_what_it_claims() -> None:
+    run, in_flight, numbers = begun(), set[int](), count()
+    for answered in [0, 0, 0, 1, BATCH_MAX, 100, UNCOMMITTED_MAX, UNCOMMITTED_MAX, 0, BATCH_MAX]:
+        for each in sorted(in_flight)[:answered]:
+            run.delivery.outcomes.append(Outcome(each, State.ACCEPTED, 200, "", 1, 0, 0, 0))
+        wanted = run.exchange_at_tick(START_S)
+        if wanted is None:
+            assert len(in_flight) == UNCOMMITTED_MAX and not answered
+            continue
+        # One transaction: what the store has in flight changes from one set to the other at once.
+        in_flight -= {outcome.device_id for outcome in wanted.outcomes}
+        claimed = [due(next(numbers)) for _ in range(wanted.want)]
+        in_flight |= {each.device_id for each in claimed}
+        assert len(in_flight) <= UNCOMMITTED_MAX
+        assert wanted.want == BATCH_MAX or len(in_flight) == UNCOMMITTED_MAX
+        run.exchanged(Exchange(claimed, None, False), START_S)
+        run.delivery.ready.clear()
+        assert run.delivery.claimed == len(in_flight)
 
 
 def test_a_source_that_has_nothing_now_is_not_asked_after_every_read() -> None:
