@@ -74,6 +74,22 @@ def ids(due: list[Due]) -> list[int]:
     return [one.device_id for one in due]
 
 
+@pytest.mark.parametrize("sizes", [[32] * 6, [128] * 6, [32, 33, 128, 32, 64, 32], [33, 32]])
+def test_tokens_of_all_lengths_come_out_as_they_went_in(path: Path, sizes: list[int]) -> None:
+    tokens = [random.Random(number).randbytes(size).hex() for number, size in enumerate(sizes)]
+    with DeviceStore.open(path, create=True) as store:
+        for each in tokens:
+            store.import_rows([DeviceRow(each, "apns", TOPIC, REGISTERED_AT_MS, {"country": "DE"})])
+        campaign = begin(store)
+        due = store.exchange(campaign, [], len(sizes), NOW_MS).due
+        assert [one.token for one in due] == tokens
+        # Those that wait come by the time they are due, which turns them round here.
+        outcomes = [waiting(one, NOW_MS + 9 - number) for number, one in enumerate(due)]
+        store.exchange(campaign, outcomes, 0, NOW_MS)
+        again = store.exchange(campaign, [], len(sizes), NOW_MS + 9)
+        assert [one.token for one in again.due] == tokens[::-1]
+
+
 def test_a_due_notification_carries_what_sending_needs(store: DeviceStore) -> None:
     (due,) = store.exchange(begin(store), [], 1, NOW_MS).due
     device = store.device(due.token)
