@@ -25,11 +25,12 @@ Pure: no I/O, clock or chance, and no imports of ours but of this package. Readi
 import re
 from binascii import a2b_base64, b2a_base64
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count as numbers
 from itertools import repeat
+from struct import Struct
 from typing import NamedTuple
 
 from simulator.devices.draws import (
@@ -69,6 +70,10 @@ _FID_SHAPE = re.compile(rb"[cdef][A-Za-z0-9_-]{21}")
 
 _HEAD = b":APA91b"
 _PLAIN_BYTES = 10
+_PLAIN = Struct(">BIIB")  # index (8 high bits, 32 low bits), seed, kind
+_RAW = Struct("6s10s2x")  # of a FID and two characters more: tag, masked fields
+_TAIL = Struct("134s2x")  # of the expansion in base64url, what a token shows of it
+_TAIL_START = 29  # behind the FID and what follows all FIDs
 
 # Two hashes make mask and expansion: the first, of the tag, brings ten bytes of mask and 37 of the expansion; the second,
 # of the FID, the other 64. That is a fifth cheaper than one of SHAKE for the expansion.
@@ -212,6 +217,41 @@ def unseal_registration(token: bytes) -> SealedRegistration | None:
     if kind not in _KINDS:
         return None
     return _new_tuple(SealedRegistration, (kind, plain >> 8 & 0xFFFFFFFF, plain >> 40))
+
+
+def unseal_registrations(tokens: Sequence[bytes]) -> list[SealedRegistration | None]:
+    """`unseal_registration` of each: the tokens of one read at once, a tenth cheaper."""
+    if any(len(token) != REGISTRATION_TOKEN_CHARACTERS for token in tokens):
+        return [unseal_registration(token) for token in tokens]
+    fids = [token[:FID_CHARACTERS] for token in tokens]
+    try:
+        raw = a2b_base64(b"".join([fid + b"AA" for fid in fids]).translate(_TO_BASE64))
+    except ValueError:
+        raw = b""
+    if len(raw) != _RAW.size * len(tokens):  # a character among them is none of base64url
+        return [unseal_registration(token) for token in tokens]
+    masked: list[bytes] = []
+    masks: list[bytes] = []
+    expansions: list[bytes] = []
+    for fid, (tag, each) in zip(fids, _RAW.iter_unpack(raw), strict=True):
+        state = _mask_state()
+        state.update(tag)
+        made = state.digest()
+        state = _tail_state()
+        state.update(fid)
+        masked.append(each)
+        masks.append(made[:_PLAIN_BYTES])
+        expansions += made[_PLAIN_BYTES:], state.digest(), b"\0"  # to a multiple of three bytes
+    # As one long number, and one long text.
+    plain = _int_from_bytes(b"".join(masked), "big") ^ _int_from_bytes(b"".join(masks), "big")
+    plains = _PLAIN.iter_unpack(plain.to_bytes(_PLAIN_BYTES * len(tokens), "big"))
+    tails = _TAIL.iter_unpack(b2a_base64(b"".join(expansions), newline=False).translate(_TO_BASE64URL))
+    return [
+        _new_tuple(SealedRegistration, (kind, seed, index_high << 32 | index_low))
+        if token[_TAIL_START:] == tail and token[FID_CHARACTERS:_TAIL_START] == _HEAD and kind in _KINDS
+        else None
+        for token, (tail,), (index_high, index_low, seed, kind) in zip(tokens, tails, plains, strict=True)
+    ]
 
 
 def unseal_fid(fid: bytes) -> SealedRegistration | None:

@@ -4,6 +4,7 @@ Google documents no order; this one is ours. What the head and the path alone de
 memo. Fan-out to the registrations of a topic is `simulator.fcm.service`'s matter, each of which `refused_delivery` judges.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from simulator.devices.fates import Fate
@@ -13,7 +14,7 @@ from simulator.devices.registration_space import (
     SealedRegistration,
     is_fid_shape,
     kind_of_registration,
-    unseal_registration,
+    unseal_registrations,
 )
 from simulator.fcm.access_token import authorization_of
 from simulator.fcm.apns_relay import refused_by_apns
@@ -39,7 +40,7 @@ from simulator.fcm.registrations import Registration, Standing, standing_of
 from simulator.fcm.request_target import wants_pretty
 from simulator.fcm.state import FcmState
 from simulator.rates.rate_limits import retry_after_s
-from wire.request import Request
+from wire.request import Head, Request
 
 TOO_MANY_REQUESTS: Final = 429
 _ACTIVE_ANDROID: Final = kind_of_registration(Platform.ANDROID, Fate.ACTIVE)
@@ -90,40 +91,61 @@ class ClearedCaller:
         self.expires_at_s = expires_at_s
 
 
-def passes_plainly(request: Request, state: FcmState, now_s: float) -> Plain | SendRequest | Fault | None:
-    """The short way for the usual message: of a caller already cleared, to one registration of Android minted here.
+def passes_plainly(
+    requests: Sequence[Request], state: FcmState, now_s: float
+) -> Iterator[Plain | SendRequest | Fault | None]:
+    """The short way for usual messages, each when it is asked for: of callers already cleared, to one registration of Android
+    minted here.
 
     `Plain` where `judge` would accept it too (a test compares them); then the rates have counted it. Else nothing was counted,
     and `judge` has to decide: it is spared the reading of the body by what this returns, None when it was not read.
     """
-    cleared, body = request.head.memo, request.body
-    if (
-        type(cleared) is not ClearedCaller
-        or cleared.path != request.varying[0]
-        or cleared.version != state.version
-        or not cleared.valid_from_s <= now_s < cleared.expires_at_s
-        or len(body) > MESSAGE_BYTES_MAX
-        or state.overlay.active
-    ):
-        return None
-    send = read_send(body)
-    if isinstance(send, Fault):
-        return send
-    message = send.message
-    if message is None or not message.token or message.android is not None or send.validate_only:
-        return send
-    token = message.token.encode()
-    sealed = unseal_registration(token)
-    if sealed is None or sealed[0] != _ACTIVE_ANDROID or check_values(send) is not None:
-        return send
+    # Nothing that comes over a connection changes what is looked at here, but for the rates: so it is done ahead for all, and
+    # their tokens are read at once.
+    sends: list[SendRequest | Fault | None] = []
+    tokens: list[bytes] = []
+    pretty: list[bool] = []
+    head: Head | None = None
+    cleared: ClearedCaller | None = None
+    for request in requests:
+        if request.head is not head:
+            # Most often all messages of a read share one.
+            head = request.head
+            cleared = None if state.overlay.active else _clearance(head, state, now_s)
+        send: SendRequest | Fault | None = None
+        token, body = b"", request.body
+        if cleared is not None and cleared.path == request.varying[0] and len(body) <= MESSAGE_BYTES_MAX:
+            send = read_send(body)
+            if type(send) is SendRequest and not send.validate_only:
+                message = send.message
+                if message is not None and message.token and message.android is None and check_values(send) is None:
+                    token = message.token.encode()
+        sends.append(send)
+        tokens.append(token)
+        pretty.append(cleared is not None and cleared.pretty)
+
     window, buckets = state.rates.project, state.rates.android_device
-    if window is not None and window.take(now_s):
-        return send
-    if buckets is not None and buckets.refuses(token[:FID_CHARACTERS], now_s):
-        if window is not None:
-            window.give_back()
-        return send
-    return tuple.__new__(Plain, (sealed, token, cleared.pretty))  # at half the cost of calling its class
+    for send, token, sealed, its_pretty in zip(sends, tokens, unseal_registrations(tokens), pretty, strict=True):
+        if sealed is None or sealed[0] != _ACTIVE_ANDROID or (window is not None and window.take(now_s)):
+            yield send
+        elif buckets is not None and buckets.refuses(token[:FID_CHARACTERS], now_s):
+            if window is not None:
+                window.give_back()
+            yield send
+        else:
+            yield tuple.__new__(Plain, (sealed, token, its_pretty))  # at half the cost of calling its class
+
+
+def _clearance(head: Head, state: FcmState, now_s: float) -> ClearedCaller | None:
+    """What is known of a head whose caller was cleared, while it holds. It is for one path."""
+    cleared = head.memo
+    if (
+        type(cleared) is ClearedCaller
+        and cleared.version == state.version
+        and cleared.valid_from_s <= now_s < cleared.expires_at_s
+    ):
+        return cleared
+    return None
 
 
 def judge(
@@ -134,13 +156,8 @@ def judge(
     `read`: what `read_send` makes of the body, where that is known. Raises nothing, whatever the request holds. Besides
     answering it counts against the rates, and keeps what was learnt of the caller in the head's memo.
     """
-    cleared = request.head.memo
-    if not (
-        type(cleared) is ClearedCaller
-        and cleared.path == request.varying[0]
-        and cleared.version == state.version
-        and cleared.valid_from_s <= now_s < cleared.expires_at_s
-    ):
+    cleared = _clearance(request.head, state, now_s)
+    if cleared is None or cleared.path != request.varying[0]:
         refused = _refused_caller(request, project, state, now_s)
         if refused is not None:
             return Verdict(refused)

@@ -32,9 +32,10 @@ def read_send(body: bytes) -> SendRequest | Fault:
     if message is None:
         return send
     # msgspec knows neither the oneof nor a limit of depth; the latter matters where a message has free JSON.
-    targets = (message.token, message.fid, message.topic, message.condition)
-    if targets.count(None) < 3:
-        return read_and_explain(body)
+    if message.fid is not None or message.topic is not None or message.condition is not None:
+        targets = (message.token, message.fid, message.topic, message.condition)
+        if targets.count(None) < 3:
+            return read_and_explain(body)
     if (message.apns is not None or message.webpush is not None) and body.count(b"{") + body.count(b"[") > DEPTH_MAX:
         return read_and_explain(body)
     return send

@@ -65,14 +65,14 @@ class GooglePlane:
 
     def answer(self, requests: Sequence[Request], now_s: float) -> list[Request]:
         """Answer those requests of one read that are Google's, in their order; returns the others."""
-        others = []
-        accept_plainly, send, connection_id = self._service.accept_plainly, self.send, self._connection_id
+        own: list[Request] = []
+        others: list[Request] = []
         for request in requests:
             path = request.varying[0]
-            if (path != self._path or path is None) and not self.takes(request):
-                others.append(request)
-                continue
-            found = accept_plainly(request, connection_id, now_s)
+            (own if (path == self._path is not None) or self.takes(request) else others).append(request)
+        send = self.send
+        answers = self._service.accept_plainly(own, self._connection_id, now_s)
+        for request, found in zip(own, answers, strict=True):
             if type(found) is bytes:
                 send(request.stream_id, _ACCEPTED_BLOCK, found)
             else:

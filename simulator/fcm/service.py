@@ -5,7 +5,7 @@ Shared by all connections and both versions of HTTP. Whoever hands in the reques
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from simulator.devices.registration_space import Platform, SealedRegistration
@@ -62,43 +62,51 @@ class FcmService:
 
     def answer(self, request: Request, connection_id: int, now_s: float) -> HttpAnswer:
         """Answer one request. Raises nothing, whatever it holds. `now_s`: the simulator's clock."""
-        found = self.accept_plainly(request, connection_id, now_s)
+        (found,) = self.accept_plainly((request,), connection_id, now_s)
         if isinstance(found, bytes):
             return HttpAnswer(200, ACCEPTED_FIELDS, found)
         return self.answer_fully(request, found, connection_id, now_s)
 
-    def accept_plainly(self, request: Request, connection_id: int, now_s: float) -> bytes | SendRequest | Fault | None:
-        """The short way for the usual message: the body of its answer, a 200 with `ACCEPTED_FIELDS`.
+    def accept_plainly(
+        self, requests: Sequence[Request], connection_id: int, now_s: float
+    ) -> Iterator[bytes | SendRequest | Fault | None]:
+        """The short way for the usual message, of each when it is asked for: the body of its answer, a 200 with
+        `ACCEPTED_FIELDS`.
 
         Else nothing has happened, and what was read goes to `answer_fully`.
         """
-        found = passes_plainly(request, self._rig.fcm, now_s)
-        if not isinstance(found, Plain):
-            return found
-        (_, seed, index), token, pretty = found
-        rig = self._rig
-        rig.ledger.accept(seed, index)
-        self._sent += 1
-        self._accepted += 1
-        self._journalled += 1
-        message_id = self._ids.for_android(now_s)
-        rig.journal.append(  # looked up anew: whoever observes stands before it
-            (
-                int(now_s * 1000),
-                PROVIDER,
-                None,
-                200,
-                None,
-                token,
-                message_id,
-                request.head,
-                request.body,
-                connection_id,
-                request.stream_id,
-                request.varying[0],
+        rig, now_ms = self._rig, int(now_s * 1000)
+        accept, id_for_android, body_of = rig.ledger.accept, self._ids.for_android, self._bodies.of
+        accepted = 0
+        append = rig.journal.append  # looked up anew: whoever observes stands before it
+        for request, found in zip(requests, passes_plainly(requests, rig.fcm, now_s), strict=True):
+            if not isinstance(found, Plain):
+                yield found
+                continue
+            (_, seed, index), token, pretty = found
+            accept(seed, index)
+            accepted += 1
+            message_id = id_for_android(now_s)
+            append(
+                (
+                    now_ms,
+                    PROVIDER,
+                    None,
+                    200,
+                    None,
+                    token,
+                    message_id,
+                    request.head,
+                    request.body,
+                    connection_id,
+                    request.stream_id,
+                    request.varying[0],
+                )
             )
-        )
-        return self._bodies.of(message_id, pretty)
+            yield body_of(message_id, pretty)
+        self._sent += accepted
+        self._accepted += accepted
+        self._journalled += accepted
 
     def answer_fully(
         self, request: Request, read: SendRequest | Fault | None, connection_id: int, now_s: float

@@ -26,6 +26,7 @@ from simulator.devices.registration_space import (
     seal_registration,
     unseal_fid,
     unseal_registration,
+    unseal_registrations,
 )
 from simulator.devices.token_space import Environment, Population, topic_tag, unseal
 
@@ -318,3 +319,36 @@ def test_other_registrations_sit_on_none(platform: Platform) -> None:
     sealed = VALID._replace(kind=kind_of_registration(platform, Fate.ACTIVE))
     with pytest.raises(ValueError, match=f"a registration of {platform.name.lower()} sits on no APNs token"):
         apns_token_of(sealed, TOPIC)
+
+
+sealed_texts = registrations.map(lambda sealed: seal_registration(sealed).encode())
+texts = st.one_of(
+    sealed_texts,
+    sealed_texts.map(lambda token: token[:-1]),
+    sealed_texts.map(lambda token: token + b"A"),
+    st.tuples(sealed_texts, st.integers(0, 162), st.sampled_from(b"A-_=*+/ :")).map(
+        lambda drawn: drawn[0][: drawn[1]] + bytes((drawn[2],)) + drawn[0][drawn[1] + 1 :]
+    ),
+    st.binary(min_size=163, max_size=163),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(sealed_texts, max_size=4), st.lists(texts, max_size=3))
+def test_many_tokens_are_read_as_each_alone(sealed: list[bytes], others: list[bytes]) -> None:
+    for together in (sealed, sealed + others, others + sealed):
+        assert unseal_registrations(together) == [unseal_registration(token) for token in together]
+
+
+def test_a_change_between_fid_and_tail_makes_a_token_foreign_among_others_too() -> None:
+    token = seal_registration(VALID).encode()
+    for at in range(22, 29):
+        changed = token[:at] + b"x" + token[at + 1 :]
+        assert unseal_registrations([token, changed]) == [VALID, None]
+
+
+def test_many_tokens_of_kinds_of_a_later_version_are_foreign(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = seal_registration(VALID).encode()
+    assert unseal_registrations([token, token]) == [VALID, VALID]
+    monkeypatch.setattr("simulator.devices.registration_space._KINDS", {})
+    assert unseal_registrations([token]) == [None]

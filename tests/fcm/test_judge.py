@@ -1,53 +1,33 @@
 """FCM's judge beyond the order of its checks: rates, callers, states set by hand, and a short way that leaves out none."""
 
 from dataclasses import replace
-from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from simulator.apns.state import UnknownTokens
 from simulator.devices.fates import Fate
 from simulator.devices.registration_space import (
     Platform,
     apns_token_of,
-    fid_of,
     malformed_registration,
     unseal_registration,
 )
 from simulator.fcm.errors import Cause
 from simulator.fcm.fan_out import FanOuts
-from simulator.fcm.judge import Plain, passes_plainly
-from simulator.fcm.message_reading import read_send
-from simulator.fcm.message_size import MESSAGE_BYTES_MAX
-from simulator.rates.rate_limits import RateLimits
-from simulator.rates.rates import OFF, BucketRate, FanoutRate, WindowRate
+from simulator.rates.rates import BucketRate, FanoutRate, WindowRate
 from simulator.registry import DeviceState
 from tests.fcm.fcm_state import APPLICATION, PROJECT_NUMBER
 from tests.fcm.service_account import NOW_S, RigClock, access_tokens, self_signed_claims, signed
 from tests.fcm.valid_message import TOKEN as FOREIGN
-from tests.fcm.valid_send import SEED, Bench, Send, access_token, token_of
+from tests.fcm.valid_send import SEED, Bench, Send, access_token, fid, rates_of, token_of
 
 PLENTY = BucketRate(count=1_000_000, per_s=1)
 TWO_A_MINUTE = BucketRate(count=2, per_s=60)
 
 
-def rates_of(**kept: object) -> RateLimits:
-    """These rates and no others."""
-    return RateLimits.of(msgspec.structs.replace(OFF, **kept))
-
-
 def cause_of(bench: Bench, send: Send) -> Cause | None:
     fault = bench.judge(send).fault
     return None if fault is None else fault.cause
-
-
-def fid(token: str) -> str:
-    found = fid_of(token.encode())
-    assert found is not None
-    return found.decode()
 
 
 # The project's quota
@@ -348,99 +328,3 @@ def test_a_message_to_a_topic_has_to_fit_every_platform_and_one_to_a_device_its_
 def test_an_empty_second_name_of_the_target_is_still_a_second_one() -> None:
     """As firebase-tools met it (PR 8586)."""
     assert cause_of(Bench(), Send().having(condition="")) is Cause.JSON_INVALID
-
-
-# The short way
-
-_USUAL = ("token", token_of(1))
-_TARGETS = st.one_of(
-    st.just(_USUAL),
-    st.builds(
-        lambda kind, *sealed: (kind, token_of(*sealed) if kind == "token" else fid(token_of(*sealed))),
-        st.sampled_from(("token", "fid")),
-        st.integers(0, 3),
-        st.sampled_from(
-            [fate for fate in Fate if fate.providers >= Fate.STALE.providers and fate is not Fate.INVALID_SHAPE]
-        ),
-        st.sampled_from(Platform),
-    ),
-    st.sampled_from(
-        [
-            ("token", FOREIGN),
-            ("token", malformed_registration(SEED, 1)),
-            ("token", token_of(1)[:-1]),
-            ("token", fid(token_of(1))),
-            ("fid", token_of(1)),
-            ("topic", "news"),
-            ("topic", "no topic"),
-            ("condition", "!('news' in topics)"),
-        ]
-    ),
-)
-_MESSAGES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {},
-    optional={
-        "data": st.dictionaries(st.sampled_from(("a", "from", "google.x", "kind")), st.text(max_size=3)),
-        "notification": st.fixed_dictionaries({"body": st.sampled_from(("Hello", "x" * 3_800, "x" * 4_096))}),
-        "android": st.sampled_from(({}, {"ttl": "0s"}, {"restricted_package_name": "com.example.other"})),
-        "apns": st.just({"payload": {"aps": {"alert": "Hello"}}}),
-        "name": st.sampled_from(("x", "x" * 4_096)),
-    },
-)
-
-
-# The usual values more often than the others: else the short way would hardly ever be taken.
-@settings(max_examples=300)
-@given(
-    target=_TARGETS,
-    message=_MESSAGES,
-    dry=st.sampled_from((False, False, False, True)),
-    overlaid=st.sampled_from((None, None, None, token_of(1), token_of(2, Fate.STALE), FOREIGN)),
-    known=st.sampled_from((True, True, True, False)),
-    rated=st.booleans(),
-)
-@example(target=_USUAL, message={}, dry=True, overlaid=None, known=True, rated=False)
-@example(
-    target=_USUAL, message={"notification": {"body": "x" * 4_096}}, dry=False, overlaid=None, known=True, rated=False
-)
-def test_the_short_way_accepts_what_the_long_one_accepts_and_nothing_else(
-    target: tuple[str, str], message: dict[str, Any], dry: bool, overlaid: str | None, known: bool, rated: bool
-) -> None:
-    """Rates that nothing reaches are kept here and there; a state of a device by hand keeps one bench off the short way."""
-    send = Send(target=target, message=message)
-    send = send.dry if dry else send
-    quick, slow = Bench(), Bench()
-    for bench in (quick, slow):
-        if rated:
-            bench.fcm.rates = rates_of(fcm_android_device_minute=PLENTY, fcm_ios_device=PLENTY)
-        if overlaid is not None:
-            bench.fcm.overlay.set(overlaid.encode(), DeviceState(Fate.UNREGISTERED, 0))
-    slow.fcm.overlay.set(token_of(99).encode(), DeviceState(Fate.UNREGISTERED, 0))
-    head = Send().head()
-    if known:
-        quick.judge(Send(), head)
-    request = send.request(head)
-    found, expected = passes_plainly(request, quick.fcm, NOW_S), slow.judge(send)
-    if isinstance(found, Plain):
-        assert known and not dry and overlaid is None
-        assert expected.fault is None and expected.registration is not None
-        assert (found.sealed, found.pretty) == (expected.registration.sealed, True)
-        assert target == ("token", found.token.decode())
-    elif known and overlaid is None and target == _USUAL and "android" not in message and not dry:
-        assert expected.fault is not None or len(request.body) > MESSAGE_BYTES_MAX
-    assert found is None or isinstance(found, Plain) or found == read_send(request.body)
-    assert quick.send(send, head).status == slow.send(send).status
-    assert quick.rows()[-1].token == slow.rows()[-1].token
-    assert [quick.mark(index) for index in range(4)] == [slow.mark(index) for index in range(4)]
-
-
-def test_on_the_short_way_rates_count_as_on_the_long_one() -> None:
-    """Refusals by the device's rate give the project's back, on either way; what is over the project's counts for neither."""
-    once = BucketRate(count=1, per_s=60)
-    for head in (None, Send().head()):
-        bench = Bench()
-        bench.fcm.rates = rates_of(fcm_project=WindowRate(count=2, per_s=60), fcm_android_device_minute=once)
-        statuses = [bench.send(Send().to("token", token_of(index)), head).status for index in (1, 1, 1, 2, 3)]
-        assert statuses == [200, 429, 429, 200, 429]
-        window = bench.fcm.rates.project
-        assert window is not None and window.left == 0

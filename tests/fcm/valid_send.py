@@ -5,16 +5,26 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from simulator.clock import Clock
 from simulator.counters import Counters
 from simulator.devices.fates import Fate
-from simulator.devices.registration_space import Platform, SealedRegistration, kind_of_registration, seal_registration
+from simulator.devices.registration_space import (
+    Platform,
+    SealedRegistration,
+    fid_of,
+    kind_of_registration,
+    seal_registration,
+)
 from simulator.fcm.judge import Verdict, judge
 from simulator.fcm.service import FcmService
 from simulator.fcm.state import FcmState
 from simulator.http_answer import HttpAnswer
 from simulator.journal import Entry, Journal, Wanted
 from simulator.ledger import Ledger
+from simulator.rates.rate_limits import RateLimits
+from simulator.rates.rates import OFF
 from simulator.rig import Rig
 from tests.apns.valid_push import apns_state
 from tests.fcm.fcm_state import fcm_state
@@ -36,6 +46,18 @@ def access_token(scope: str = MESSAGING) -> str:
 def token_of(index: int, fate: Fate = Fate.ACTIVE, platform: Platform = Platform.ANDROID) -> str:
     """The token of a registration of the population SEED."""
     return seal_registration(SealedRegistration(kind_of_registration(platform, fate), SEED, index))
+
+
+def fid(token: str) -> str:
+    """The FID that a token begins with."""
+    found = fid_of(token.encode())
+    assert found is not None
+    return found.decode()
+
+
+def rates_of(**kept: object) -> RateLimits:
+    """These rates and no others."""
+    return RateLimits.of(msgspec.structs.replace(OFF, **kept))
 
 
 @dataclass(frozen=True)
