@@ -9,6 +9,7 @@ The general way decodes a block field by field and checks each. Two memories mak
   decoded but not checked anew, and shares the head. The last of them is compared first, which is cheaper than hashing.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ HEAD_BYTES_MAX = 8_192  # counted as header lists are; larger heads are made ane
 
 Varying = tuple[bytes | None, bytes | None]
 NO_VARYING: Varying = (None, None)
+_VISIBLE = rb"([!-~]{%d})"
 # Where the varying values stand in a list of fields.
 _Places = tuple[int | None, int | None]
 
@@ -45,6 +47,19 @@ class _Layout(NamedTuple):
     after: bytes
     coded: int  # 1 when the first value is Huffman-coded, plus 2 when the second is
     head: Head
+
+
+class BlockShape(NamedTuple):
+    """Blocks that mean the same but for their values. `pattern`: a regular expression with a group for each that varies.
+
+    `values`: how many those are; `varying`: the values of a block in which none does.
+    """
+
+    pattern: bytes
+    block_bytes: int
+    head: Head
+    values: int
+    varying: Varying
 
 
 class HeadReader:
@@ -73,6 +88,7 @@ class HeadReader:
         self._fast = fast
         self._layouts: dict[int, list[_Layout]] = {}
         self._layout_count = 0
+        self.generation = 0  # changes when blocks may mean something else than before
         self._whole: dict[bytes, tuple[Head, Varying]] = {}  # blocks in which nothing varies
         self._heads: dict[Fields, Head] = {}
         # The head of the last list that was read generally, its fields, and the places of the varying values.
@@ -110,6 +126,23 @@ class HeadReader:
         known = self._whole.get(block)
         return known if known is not None else self._read_generally(block)
 
+    def shape_of(self, block: bytes) -> BlockShape | None:
+        """The shape of a block that has been read, which holds while `generation` is the same. None: it has none that could be
+        told by its bytes.
+
+        Its values are visible ASCII (`:path` and `apns-id` are); there the general way finds no fault.
+        """
+        known = self._whole.get(block)
+        if known is not None:
+            return BlockShape(re.escape(block), len(block), known[0], 0, known[1])
+        for a, b, c, d, before, between, after, coded, head in self._layouts.get(len(block), ()):
+            if block[:a] == before and block[b:c] == between and block[d:] == after and not coded:
+                pattern = re.escape(before) + _VISIBLE % (b - a) + re.escape(between)
+                if c < d:
+                    pattern += _VISIBLE % (d - c) + re.escape(after)
+                return BlockShape(pattern, len(block), head, 2 if c < d else 1, NO_VARYING)
+        return None
+
     def read_trailers(self, block: bytes) -> str | None:
         """Decode a trailer section, for the table's sake; its fault, or None. Raises HpackError."""
         try:
@@ -127,6 +160,7 @@ class HeadReader:
         self._budget.spend(_TABLE_INSERTIONS, self.decoder.inserted)
 
     def _forget_layouts(self) -> None:
+        self.generation += 1
         self._layouts.clear()
         self._whole.clear()
         self._layout_count = 0

@@ -15,6 +15,7 @@ from wire.events import HeaderListRefused, StreamRefused, TrailersReceived
 from wire.fields import request_fault
 from wire.heads import Varying
 from wire.hpack import HpackError, stateless_block
+from wire.patterns import REQUESTS_BETWEEN, RequestPattern, request_pattern
 from wire.request import Head, Request
 from wire.streams import Receiving
 
@@ -29,6 +30,7 @@ FIELDS_TOO_LARGE = stateless_block([(b":status", b"431")])  # RFC 9113, section 
 _FRAME = frames.FRAME_HEADER
 _unpack_frame = _FRAME.unpack_from
 _pack_frame = _FRAME.pack
+_int_from_bytes = int.from_bytes
 
 
 class ServerConnection(Connection):
@@ -58,6 +60,8 @@ class ServerConnection(Connection):
         )
         self.streams_in_force = STREAMS_BEFORE_ACK_MAX  # the limit that binds new streams now
         self._requests: list[Request] = []
+        self._pattern: RequestPattern | None = None
+        self._read_otherwise = 0  # usual requests that did not fit the pattern, since it was made
         self._greeted = False
         self._acknowledged_once = False
         self._strict = False
@@ -100,6 +104,8 @@ class ServerConnection(Connection):
         """
         if self.goaway_sent is not None:
             return at  # some of the streams are not looked at any more
+        if self._pattern is not None:
+            at = self._read_alike(self._pattern, data, at, size)
         windows, receiving, read_head, requests = self._windows, self._receiving, self._heads.read, self._requests
         # Only other frames change these.
         window_bytes, streams_max = self.remote.window_bytes, self.streams_in_force
@@ -107,6 +113,7 @@ class ServerConnection(Connection):
         body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
         next_stream_id, body_bytes = self._next_stream_id(), 0
         begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
+        block, read_before = b"", len(requests)
         try:
             while size - at >= 9:
                 high, low, kind, flags, stream_id = _unpack_frame(data, at)
@@ -138,7 +145,8 @@ class ServerConnection(Connection):
                     and low <= block_bytes_max
                     and len(windows) < streams_max
                 ):
-                    head, varying = read_head(data[start:end])
+                    block = data[start:end]
+                    head, varying = read_head(block)
                     next_stream_id = stream_id + 2
                     if head.fault is None:
                         windows[stream_id] = window_bytes
@@ -157,6 +165,49 @@ class ServerConnection(Connection):
             self.inbound_window -= body_bytes
             for stream_id, (head, varying) in begun.items():
                 receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
+        self._read_otherwise += len(requests) - read_before
+        if self._read_otherwise >= REQUESTS_BETWEEN:
+            self._read_otherwise = 0
+            shape = self._heads.shape_of(block)
+            self._pattern = None if shape is None else request_pattern(shape, self._heads.generation)
+        return at
+
+    def _read_alike(self, pattern: RequestPattern, data: bytes, at: int, size: int) -> int:
+        """Usual requests with bodies right behind their heads, while they fit the pattern; returns where the rest starts."""
+        match, head, values, varying, generation = pattern
+        if generation != self._heads.generation:
+            self._pattern = None
+            return at
+        windows, requests = self._windows, self._requests
+        window_bytes, streams_max = self.remote.window_bytes, self.streams_in_force
+        body_bytes_max = min(self._announced.frame_bytes_max, self.local.window_bytes, self.body_bytes_max)
+        next_stream_id, body_bytes = self._next_stream_id(), 0
+        while (found := match(data, at)) is not None:
+            if values == 2:
+                stream, first, second, length = found.groups()
+                varying = first, second
+            elif values == 1:
+                stream, first, length = found.groups()
+                varying = first, None
+            else:
+                stream, length = found.groups()
+            stream_id, low, start = _int_from_bytes(stream, "big"), _int_from_bytes(length, "big"), found.end()
+            end = start + low
+            if (
+                end > size
+                or low > body_bytes_max
+                or not next_stream_id == stream_id < 0x80000000
+                or len(windows) >= streams_max
+            ):
+                break
+            windows[stream_id] = window_bytes
+            next_stream_id = stream_id + 2
+            body_bytes += low
+            requests.append(Request(stream_id, head, varying, data[start:end]))
+            at = end
+        if next_stream_id > 1:
+            self.last_peer_stream_id = next_stream_id - 2
+        self.inbound_window -= body_bytes
         return at
 
     def _next_stream_id(self) -> int:

@@ -1,7 +1,9 @@
 """What the tests of `wire` share: open connections, frames written and read back, header lists, bytes cut at any place."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -161,3 +163,9 @@ def request_fields(path: bytes, apns_id: bytes | None, others: Fields) -> Fields
     tail = () if apns_id is None else ((b"apns-id", apns_id),)
     pseudo = ((b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"localhost"), (b":path", path))
     return (*pseudo, *others, *tail)
+
+
+def patterns_at_once() -> AbstractContextManager[int]:
+    """Have servers read by a pattern from the second request on, as they do after some hundreds."""
+    patched: AbstractContextManager[int] = patch("wire.server.REQUESTS_BETWEEN", 1)
+    return patched

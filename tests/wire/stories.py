@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.wire.peers import REQUEST, cut, frames_of, request
+from tests.wire.peers import REQUEST, cut, frames_of, patterns_at_once, request
 from wire import frames
 from wire.client import ClientConnection
 from wire.events import ConnectionFailed, Event
@@ -48,7 +48,8 @@ def story(
     messages: list[tuple[int, Fields, bytes]] = []
     out = [end.data_to_send()]
     for piece in cut(data, pieces):
-        received: Sequence[Request] = end.receive_data(piece)
+        with patterns_at_once():
+            received: Sequence[Request] = end.receive_data(piece)
         for message in received:
             messages.append((message.stream_id, whole_fields(message, end.varying), message.body))
             if answer and isinstance(end, ServerConnection):

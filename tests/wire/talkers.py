@@ -13,7 +13,7 @@ import h2.events
 import hpack
 
 from tests.wire.ends import Message
-from tests.wire.peers import whole_frame_bytes
+from tests.wire.peers import patterns_at_once, whole_frame_bytes
 from wire import frames
 from wire.budget import TRUSTING
 from wire.client import ClientConnection, PreparedRequest
@@ -181,7 +181,8 @@ class OurServerTalker(_Ours):
         self.connection: ServerConnection = ServerConnection(settings, fast=fast, limits=TRUSTING)
 
     def receive(self, data: bytes) -> None:
-        self._note(list(self.connection.receive_data(data)))
+        with patterns_at_once():
+            self._note(list(self.connection.receive_data(data)))
 
     def can_open(self) -> bool:
         return False
