@@ -14,7 +14,7 @@ from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
 from wire.fields import content_length, request_fault, response_fault
-from wire.heads import Varying
+from wire.heads import BlockShape, Varying
 from wire.hpack import Encoder, HpackError, integer, literal_name
 from wire.request import Head, Response
 from wire.streams import Receiving
@@ -28,12 +28,7 @@ EARLY_FAULT = "{} before the head of the response (8.1)"
 # The two values and the body of one prepared request.
 Varied = tuple[bytes, bytes | None, bytes]
 
-# In a response that can be told by its bytes from one that was read: indexed fields of one byte each (RFC 7541, 6.1); a value's
-# length of one byte (5.1, 5.2); a value in which no check finds a fault (`fields.value_fault`; `heads` asks for the same).
-_INDEXED_FIELDS = re.compile(rb"[\x81-\xfe]*")
-_PLAIN_BYTES_MAX = 0x7E
-RUN_BLOCK_BYTES_MAX = 256  # longer ones are read one by one: a pattern costs time with each byte
-_PLAIN_VALUE = rb"(?:[^\x00-\x20][^\x00\n\r]{%d}[^\x00-\x20])"
+RUN_BLOCK_BYTES_MAX = 256  # answers with longer header blocks are read one by one: a pattern costs time with each byte
 
 
 class Alike(NamedTuple):
@@ -44,10 +39,14 @@ class Alike(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Answers that mean the same. `frames` matches one or more of them, `streams` reads the stream of each."""
+    """Answers that mean the same while blocks do (`generation`).
+
+    `frames` matches one or more of them, `streams` reads the stream of each.
+    """
 
     frames: re.Pattern[bytes]
     streams: struct.Struct
+    generation: int
 
 
 class PreparedRequest:
@@ -369,7 +368,8 @@ class ClientConnection(Connection):
             for stream_id, (head, varying) in begun.items():
                 receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if alike is not None and not alike and unlike is not None:
-            self._run = _run_of(unlike, self.varying)  # for the next read, so that each read learns one at most
+            # For the next read, so that each read learns one at most.
+            self._run = _run_of(self._heads.shape_of(unlike), self._heads.generation)
         return at
 
     def _read_run(self, data: bytes, at: int) -> list[int]:
@@ -378,10 +378,12 @@ class ClientConnection(Connection):
         A push provider says the same to nearly every request. The caller has read the first answer, and its head.
         """
         stream_ids: list[int] = []
-        found = None if self._run is None or self._receiving or self._sending else self._run.frames.match(data, at)
-        if self._run is not None and found is not None:
-            windows = self._windows
-            for (stream_id,) in self._run.streams.iter_unpack(found[0]):
+        run, windows = self._run, self._windows
+        if run is None or run.generation != self._heads.generation or self._receiving or self._sending:
+            return stream_ids
+        found = run.frames.match(data, at)
+        if found is not None:
+            for (stream_id,) in run.streams.iter_unpack(found[0]):
                 if windows.pop(stream_id, None) is None:
                     break  # the general way says what is wrong with it
                 stream_ids.append(stream_id)
@@ -459,23 +461,10 @@ def _check(fields: Sequence[tuple[bytes, bytes]], body_bytes: int | None = None)
         raise LocalProtocolError(f"these fields make no request: {fault}")
 
 
-def _run_of(block: bytes, varying: tuple[bytes, bytes]) -> _Run | None:
-    """Answers whose header blocks differ from this one in values alone; None where those may change more than the values.
-
-    They cannot where there are indexed fields and, behind them, the varying ones as literals without indexing (RFC 7541,
-    6.2.2) that spell out their names and have plain values: then they leave the table as it is.
-    """
-    indexed = _INDEXED_FIELDS.match(block)
-    if indexed is None or len(block) > RUN_BLOCK_BYTES_MAX:
+def _run_of(shape: BlockShape | None, generation: int) -> _Run | None:
+    """Answers whose header blocks have this shape, or None; they end their streams."""
+    if shape is None or shape.block_bytes > RUN_BLOCK_BYTES_MAX:
         return None
-    at = indexed.end()
-    pieces = [re.escape(_pack_frame_start(0, len(block), 1, 5)), rb"[\x00-\x7f].{3}", re.escape(block[:at])]
-    for name in map(literal_name, varying):
-        value_at = at + len(name) + 1
-        size = int.from_bytes(block[value_at - 1 : value_at])
-        if block.startswith(name, at) and 2 <= size <= _PLAIN_BYTES_MAX:
-            pieces += re.escape(block[at:value_at]), _PLAIN_VALUE % (size - 2)
-            at = value_at + size
-    if at != len(block):
-        return None
-    return _Run(re.compile(b"(?:" + b"".join(pieces) + b")+", re.DOTALL), struct.Struct(f">5xI{at}x"))
+    frame = re.escape(_pack_frame_start(0, shape.block_bytes, 1, 5)) + b".{4}" + shape.pattern
+    frames_like_it = re.compile(b"(?:" + frame + b")+", re.DOTALL)
+    return _Run(frames_like_it, struct.Struct(f">5xI{shape.block_bytes}x"), generation)

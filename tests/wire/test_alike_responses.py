@@ -1,5 +1,6 @@
 """Answers that differ in stream and values alone are read in runs, and mean what they mean one by one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,14 +102,28 @@ def test_answers_that_are_alike_come_in_one_piece_once_the_first_has_been_read()
     assert client.open_streams == 0
 
 
-def test_a_run_ends_before_the_trailers_of_an_answer_whose_body_is_to_come() -> None:
-    steps = [("accepted", 2), ("window", 1), ("accepted", 2), ("head alone", 1), ("accepted", 1), ("before", 1)]
-    by_runs, one_by_one = (
-        read(client_with_requests(STREAMS), bytes_of(steps), [2 * (9 + len(ACCEPTED)), 1_000], runs=runs)
-        for runs in (True, False)
-    )
+@pytest.mark.parametrize("head_and_trailers", ["in one read", "in two"])
+def test_a_run_ends_before_the_trailers_of_an_answer_whose_body_is_to_come(head_and_trailers: str) -> None:
+    begun = [("accepted", 2), ("window", 1), ("accepted", 2), ("head alone", 1)]
+    whole = bytes_of([*begun, ("accepted", 1), ("before", 1)])
+    learnt = len(bytes_of(begun[:1]))
+    sizes = [learnt, len(bytes_of(begun)) - learnt if head_and_trailers == "in two" else 1_000, 1_000]
+    by_runs, one_by_one = (read(client_with_requests(STREAMS), whole, sizes, runs=runs) for runs in (True, False))
     assert by_runs == one_by_one
     assert by_runs[1] is None and "StreamReset" in str(by_runs[2])
+
+
+def test_a_run_ends_where_the_name_of_its_values_has_become_another() -> None:
+    into_table, by_index = b"\x88\x40", b"\x88\x0f\x2f" + string(ID)  # a literal whose name is the newest of the table
+    blocks = [into_table + literal_name(b"apns-id")[1:] + string(ID), by_index, by_index, by_index]
+    blocks += [into_table + string(b"server") + string(b"one"), by_index, by_index[:-1] + b"0"]
+    answers = [frames.frame(frames.HEADERS, 5, 2 * at + 1, block) for at, block in enumerate(blocks)]
+    sizes = [len(b"".join(answers[:2])), len(b"".join(answers[2:5])), 1_000]
+    by_runs, one_by_one = (
+        read(client_with_requests(STREAMS), b"".join(answers), sizes, runs=runs) for runs in (True, False)
+    )
+    assert by_runs == one_by_one
+    assert by_runs[1] is None
 
 
 def test_a_run_ends_where_a_table_that_has_changed_gives_an_index_another_meaning() -> None:
