@@ -82,8 +82,8 @@ class Devices(Protocol):
 def prepared(purpose: bytes, digest_bytes: int) -> "blake2b":
     """A keyed hash of the token formats, ready to be copied. The keys are constants of the formats.
 
-    It has already taken in one byte beyond its key block, so that the key is compressed here and not once more for
-    every token: copying a prepared state and finishing it costs one compression.
+    It has already taken in one byte beyond its key block, so that an implementation which compresses full blocks at once has
+    done with the key here. CPython's holds two blocks back, and compresses the key once more for every token (0.12 µs).
     """
     return blake2b(b"\x01", digest_size=digest_bytes, key=b"pushrig token space v1 " + purpose)
 
