@@ -1,7 +1,7 @@
 """When each batch of an open loop is scheduled: by its profile alone, whatever became of those before. Pure.
 
 A batch arrives when the last of its notifications is due by the profile, so that a run of so many devices takes as long as
-the profile takes to schedule them. With chance, batches arrive as a Poisson process of the profile's rate.
+the profile takes to schedule them. With chance, batches arrive as a Poisson process of the profile's rate, in the same time.
 """
 
 import math
@@ -38,17 +38,23 @@ class Arrival(NamedTuple):
 def arrivals(
     profile: Profile, indices: IndexRange, batch_size: int, poisson: random.Random | None = None
 ) -> Iterator[Arrival]:
-    """The batches in order, until all of `indices` are given out or the profile ends. `poisson`: None for no chance."""
-    at_s, due = 0.0, 0.0
+    """The batches in order, until all of `indices` are given out or the profile ends. `poisson`: None for no chance.
+
+    With chance they come as of a Poisson process of which is known how many there are: all within the time that the profile
+    takes for them, and none left over at its end.
+    """
+    at_s, due, whole = 0.0, 0.0, float(indices.remaining)
     while batch := indices.take(batch_size):
-        due += len(batch) * (1.0 if poisson is None else poisson.expovariate(1.0))
+        if poisson is None:
+            due += len(batch)
+        else:
+            # The first of so many instants of which each lies anywhere in what is left.
+            left = 1 + math.ceil(indices.remaining / batch_size)
+            due += (whole - due) * (1.0 - (1.0 - poisson.random()) ** (1 / left))
         found_s = instant_of(profile, due, at_s)
         if found_s is None:
-            if poisson is None:
-                indices.give_back(batch)
-                return
-            # Chance has it later than the profile goes: at its end.
-            found_s = max(at_s, profile.duration_s) if profile.duration_s < math.inf else at_s
+            indices.give_back(batch)
+            return
         at_s = found_s
         yield Arrival(at_s, batch.start, batch.stop)
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -170,12 +171,20 @@ def test_a_profile_that_ends_before_the_devices_gives_back_the_rest() -> None:
     assert capacity(made) == 200
 
 
-@pytest.mark.parametrize("text", ["steady:rate=100,for=2s", "ramp:from=100,to=0,over=4s"])
-def test_with_chance_the_rest_comes_at_its_end(text: str) -> None:
-    for seed in range(20):
-        batches = list(arrivals(profile(text), IndexRange(0, 200), 10, random.Random(seed)))
-        assert batches[-1].indices.stop == 200
-        assert batches[-1].at_s <= 4
+@pytest.mark.parametrize(
+    "text", ["steady:rate=1000,for=2s", "ramp:from=1000,to=0,over=4s", "spike:base=0,peak=2k,at=1s,hold=1s,for=4s"]
+)
+def test_with_chance_a_profile_that_ends_has_all_devices_by_then_spread_as_it_says(text: str) -> None:
+    made = profile(text)
+    tenths = Counter[int]()
+    for seed in range(40):
+        batches = list(arrivals(made, IndexRange(0, 2_000), 10, random.Random(seed)))
+        assert batches[-1].indices.stop == 2_000
+        assert batches[-1].at_s <= made.duration_s
+        assert len({batch.at_s for batch in batches[-10:]}) == 10  # none is left over, to come at the end with others
+        tenths.update(int(10 * made.total(batch.at_s) / 2_000) for batch in batches)
+    assert set(tenths) == set(range(10))
+    assert max(tenths.values()) < 1.25 * min(tenths.values())
 
 
 def test_batches_are_as_small_as_a_hundred_a_second_at_the_peak_need() -> None:
