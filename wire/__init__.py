@@ -33,7 +33,7 @@ The modules in reading order, each resting on those before it:
     static_table   the fields every HPACK table begins with
     hpack          header blocks to fields and back
     heads          header blocks to heads, recognising what has been seen
-    patterns       requests that are alike, told by a regular expression
+    patterns       messages that are alike, told by regular expressions
     settings       values in force, and values on their way
     states         the states of a stream, as tables
     streams        where streams stand, how they end, bodies that wait for windows

@@ -4,7 +4,6 @@ Requests that repeat all but two field values are sent through a `PreparedReques
 constant prefix, the two values and the body.
 """
 
-import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -14,8 +13,9 @@ from wire.connection import BODY_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, LENGTH_FAULT
 from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
 from wire.fields import content_length, request_fault, response_fault
-from wire.heads import BlockShape, Varying
+from wire.heads import Varying
 from wire.hpack import Encoder, HpackError, integer, literal_name
+from wire.patterns import AnswerRun, answer_run
 from wire.request import Head, Response
 from wire.streams import Receiving
 
@@ -28,25 +28,12 @@ EARLY_FAULT = "{} before the head of the response (8.1)"
 # The two values and the body of one prepared request.
 Varied = tuple[bytes, bytes | None, bytes]
 
-RUN_BLOCK_BYTES_MAX = 256  # answers with longer header blocks are read one by one: a pattern costs time with each byte
-
 
 class Alike(NamedTuple):
     """Responses without body that share their head, by stream, in order of arrival."""
 
     head: Head
     stream_ids: list[int]
-
-
-class _Run(NamedTuple):
-    """Answers that mean the same while blocks do (`generation`).
-
-    `frames` matches one or more of them, `streams` reads the stream of each.
-    """
-
-    frames: re.Pattern[bytes]
-    streams: struct.Struct
-    generation: int
 
 
 class PreparedRequest:
@@ -117,7 +104,7 @@ class ClientConnection(Connection):
         self._encoder = encoder or Encoder(unindexed=request_varying)
         self._responses: list[Response] = []
         self._alike: list[Alike] | None = None
-        self._run: _Run | None = None
+        self._run: AnswerRun | None = None
         self._next_stream_id = first_stream_id
         self._out.append(frames.PREFACE)
         self.change_settings(settings)
@@ -369,7 +356,7 @@ class ClientConnection(Connection):
                 receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if alike is not None and not alike and unlike is not None:
             # For the next read, so that each read learns one at most.
-            self._run = _run_of(self._heads.shape_of(unlike), self._heads.generation)
+            self._run = answer_run(self._heads.shape_of(unlike), self._heads.generation)
         return at
 
     def _read_run(self, data: bytes, at: int) -> list[int]:
@@ -459,12 +446,3 @@ def _check(fields: Sequence[tuple[bytes, bytes]], body_bytes: int | None = None)
             fault = LENGTH_FAULT.format(length, body_bytes)
     if fault is not None:
         raise LocalProtocolError(f"these fields make no request: {fault}")
-
-
-def _run_of(shape: BlockShape | None, generation: int) -> _Run | None:
-    """Answers whose header blocks have this shape, or None; they end their streams."""
-    if shape is None or shape.block_bytes > RUN_BLOCK_BYTES_MAX:
-        return None
-    frame = re.escape(_pack_frame_start(0, shape.block_bytes, 1, 5)) + b".{4}" + shape.pattern
-    frames_like_it = re.compile(b"(?:" + frame + b")+", re.DOTALL)
-    return _Run(frames_like_it, struct.Struct(f">5xI{shape.block_bytes}x"), generation)

@@ -1,11 +1,13 @@
-"""Requests that are alike, told by one regular expression each: frame headers, header block, and the start of the body.
+"""Messages that are alike, told by regular expressions: frame headers, header block, and the start of the body.
 
-A push sender's requests differ in their stream, two values and the body. While the dynamic table stays as it is, everything
-else is the same bytes again: so a pattern made of one request reads the next ones, with the checks of both frames and of both
-values in it. Whatever does not match is read field by field, and nothing is lost but time.
+A push sender's requests differ in their stream, two values and the body, and the answers to them in stream and values.
+While the dynamic table stays as it is, everything else is the same bytes again: so a pattern made of one message reads the
+next ones, with the checks of frames and values in it. Whatever does not match is read field by field, and nothing is lost
+but time.
 """
 
 import re
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +17,10 @@ from wire.request import Head
 BLOCK_BYTES_MAX = 1_024  # longer blocks are not made into patterns: that takes half a millisecond for so many bytes
 REQUESTS_BETWEEN = 500  # read otherwise before a pattern is made: so many pay for it, whatever a client sends
 
+RUN_BLOCK_BYTES_MAX = 256  # answers with longer header blocks are read one by one
+
 _HEADERS = b"\x01\x04"  # type; END_HEADERS, without padding, priority or END_STREAM
+_HEADERS_ALONE = b"\x01\x05"  # END_STREAM as well
 _DATA = b"\x00\x01"  # type; END_STREAM, without padding
 
 
@@ -48,3 +53,23 @@ def request_pattern(shape: BlockShape, generation: int) -> RequestPattern | None
         re.DOTALL,
     )
     return RequestPattern(pattern.match, head, shape.values, shape.varying, generation)
+
+
+class AnswerRun(NamedTuple):
+    """Answers that mean the same while blocks do (`generation`).
+
+    `frames` matches one or more of them, `streams` reads the stream of each.
+    """
+
+    frames: re.Pattern[bytes]
+    streams: struct.Struct
+    generation: int
+
+
+def answer_run(shape: BlockShape | None, generation: int) -> AnswerRun | None:
+    """Answers whose header blocks have this shape, or None; they end their streams."""
+    if shape is None or shape.block_bytes > RUN_BLOCK_BYTES_MAX:
+        return None
+    frame = re.escape(shape.block_bytes.to_bytes(3, "big") + _HEADERS_ALONE) + b".{4}" + shape.pattern
+    frames_like_it = re.compile(b"(?:" + frame + b")+", re.DOTALL)
+    return AnswerRun(frames_like_it, struct.Struct(f">5xI{shape.block_bytes}x"), generation)

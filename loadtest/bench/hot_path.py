@@ -146,7 +146,7 @@ def _sender_steps(ends: Ends, total: int, tls: dict[str, float]) -> list[Step]:
         Step("sender", 0, "Lane.fill: ready notifications into requests", whole["fill"]),
         Step("sender", 1, "render the payload", _each(ends.delivery.provider.body_of, due)),
         Step("sender", 1, "path and apns-id", _each(name_one, range(total))),
-        Step("sender", 1, "wire: ClientConnection.send", _send_alone(ends, paths)),
+        Step("sender", 1, "wire: ClientConnection.send_all", _send_alone(ends, paths)),
         Step("sender", 0, "join what is to be written", whole["sender join"]),
         Step("sender", 0, "TLS: seal the requests", tls["requests sealed"]),
         Step("sender", 0, "TLS: open the answers", tls["answers opened"]),
@@ -263,10 +263,11 @@ def _send_alone(ends: Ends, paths: Sequence[bytes]) -> float:
     spent_s: list[float] = []
     answer = stateless_block([(b":status", b"200")])
     for start in range(0, len(paths), BATCH):
-        batch = [(path, id_prefix + b"%012x" % number) for number, path in enumerate(paths[start : start + BATCH])]
+        batch = [
+            (path, id_prefix + b"%012x" % number, body) for number, path in enumerate(paths[start : start + BATCH])
+        ]
         started_at_s = time.perf_counter()
-        for path, apns_id in batch:
-            client.send(prepared, path, apns_id, body)
+        client.send_all(prepared, batch)
         spent_s.append(time.perf_counter() - started_at_s)
         for request in server.receive_data(client.data_to_send()):
             server.answer(request.stream_id, answer)

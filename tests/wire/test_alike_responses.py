@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tests.wire.peers import REQUEST, checked_long, cut, data, headers, open_client
 from wire import frames
-from wire.client import RUN_BLOCK_BYTES_MAX, Alike, ClientConnection
+from wire.client import Alike, ClientConnection
 from wire.hpack import Encoder, literal_name, stateless_block, string
+from wire.patterns import RUN_BLOCK_BYTES_MAX
 from wire.request import Response
 
 STREAMS = 40
