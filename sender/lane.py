@@ -147,11 +147,12 @@ class Lane:
         alike: list[Alike] = []
         responses = self.connection.receive_data(data, alike)
         accepted: list[int] = []  # streams
-        for head, stream_ids in alike:
+        for head, stream_ids, bodies in alike:
             if _is_acceptance(head):
                 accepted += stream_ids
             else:
-                responses += [Response(stream_id, head, NO_VARYING, b"") for stream_id in stream_ids]
+                each = zip(stream_ids, bodies or repeat(b""), strict=False)
+                responses += [Response(stream_id, head, NO_VARYING, body) for stream_id, body in each]
         for response in responses:
             if _is_acceptance(response.head):
                 accepted.append(response.stream_id)

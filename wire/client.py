@@ -30,10 +30,11 @@ Varied = tuple[bytes, bytes | None, bytes]
 
 
 class Alike(NamedTuple):
-    """Responses without body that share their head, by stream, in order of arrival."""
+    """Responses that share their head, by stream, in order of arrival. `bodies`: of each, or none where they have none."""
 
     head: Head
     stream_ids: list[int]
+    bodies: list[bytes]
 
 
 class PreparedRequest:
@@ -299,7 +300,10 @@ class ClientConnection(Connection):
         begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
         final: Head | None = None  # the last head that began a response
         in_runs = alike is not None and self._run is not None
-        unlike: bytes | None = None  # the last block that was not read in a run
+        unlike: tuple[bytes, int | None] | None = (
+            None  # block and body's length of the last answer that was not read in a run
+        )
+        begun_last, block = 0, b""
         try:
             while size - at >= 9:
                 high, low, kind, flags, stream_id = _unpack_frame(data, at)
@@ -323,20 +327,24 @@ class ClientConnection(Connection):
                             at = end
                             continue
                         final = head
+                    if in_runs and not begun:
+                        run, end = self._read_run(data, at, head, body_bytes_max)
+                        if run is not None and alike is not None:
+                            alike.append(run)
+                            body_bytes += sum(map(len, run.bodies))
+                            at = end
+                            continue
+                        end = start + low
                     if flags == 4:
                         begun[stream_id] = head, varying
+                        begun_last, block = stream_id, data[start:end]
                     elif head.content_length:
                         why = LENGTH_FAULT.format(head.content_length, 0)
                         self._stream_error(stream_id, ErrorCode.PROTOCOL_ERROR, why)
                     else:
-                        stream_ids = self._read_run(data, at) if in_runs and not begun else None
-                        if stream_ids and alike is not None:
-                            alike.append(Alike(head, stream_ids))
-                            end = at + len(stream_ids) * (end - at)
-                        else:
-                            unlike = data[start:end]
-                            del windows[stream_id]
-                            responses.append(Response(stream_id, head, varying, b""))
+                        unlike = data[start:end], None
+                        del windows[stream_id]
+                        responses.append(Response(stream_id, head, varying, b""))
                 elif kind == 0 and flags == 1 and stream_id in begun and low <= body_bytes_max:
                     head, varying = begun[stream_id]
                     length = head.content_length
@@ -345,6 +353,8 @@ class ClientConnection(Connection):
                     del begun[stream_id], windows[stream_id]
                     body_bytes += low
                     responses.append(Response(stream_id, head, varying, data[start:end]))
+                    if stream_id == begun_last:
+                        unlike = block, low
                 else:
                     break
                 at = end
@@ -356,25 +366,32 @@ class ClientConnection(Connection):
                 receiving[stream_id] = Receiving(head, varying, self.local.window_bytes)
         if alike is not None and not alike and unlike is not None:
             # For the next read, so that each read learns one at most.
-            self._run = answer_run(self._heads.shape_of(unlike), self._heads.generation)
+            block, size_of_body = unlike
+            self._run = answer_run(self._heads.shape_of(block), size_of_body, self._heads.generation)
         return at
 
-    def _read_run(self, data: bytes, at: int) -> list[int]:
-        """End the streams of the answers from `at` on that follow each other and differ in values alone; returns them.
+    def _read_run(self, data: bytes, at: int, head: Head, body_bytes_max: int) -> tuple[Alike | None, int]:
+        """End the streams of the answers from `at` on that follow each other and differ in values and bodies alone.
 
-        A push provider says the same to nearly every request. The caller has read the first answer, and its head.
+        Returns them, None where there is not one, and where the next frame starts. A push provider says the same to nearly
+        every request. The caller has read `head`, that of the first.
         """
-        stream_ids: list[int] = []
         run, windows = self._run, self._windows
         if run is None or run.generation != self._heads.generation or self._receiving or self._sending:
-            return stream_ids
+            return None, at
         found = run.frames.match(data, at)
-        if found is not None:
-            for (stream_id,) in run.streams.iter_unpack(found[0]):
-                if windows.pop(stream_id, None) is None:
-                    break  # the general way says what is wrong with it
-                stream_ids.append(stream_id)
-        return stream_ids
+        if found is None or (run.body_bytes or 0) > body_bytes_max:
+            return None, at
+        stream_ids: list[int] = []
+        bodies: list[bytes] = []
+        for stream_id, *body in run.answers.iter_unpack(found[0]):
+            if windows.pop(stream_id, None) is None:
+                break  # the general way says what is wrong with it
+            stream_ids.append(stream_id)
+            bodies += body
+        if not stream_ids:
+            return None, at
+        return Alike(head, stream_ids, bodies), at + len(stream_ids) * run.answers.size
 
     def _is_idle(self, stream_id: int) -> bool:
         return stream_id % 2 == 0 or stream_id >= self._next_stream_id

@@ -56,20 +56,29 @@ def request_pattern(shape: BlockShape, generation: int) -> RequestPattern | None
 
 
 class AnswerRun(NamedTuple):
-    """Answers that mean the same while blocks do (`generation`).
+    """Answers that mean the same while blocks do (`generation`), but for values and bodies.
 
-    `frames` matches one or more of them, `streams` reads the stream of each.
+    `frames` matches one or more of them, one behind the other; `answers` reads of each its stream, and its body where they have
+    any: then all of `body_bytes`.
     """
 
     frames: re.Pattern[bytes]
-    streams: struct.Struct
+    answers: struct.Struct
+    body_bytes: int | None
     generation: int
 
 
-def answer_run(shape: BlockShape | None, generation: int) -> AnswerRun | None:
-    """Answers whose header blocks have this shape, or None; they end their streams."""
+def answer_run(shape: BlockShape | None, body_bytes: int | None, generation: int) -> AnswerRun | None:
+    """Answers whose header blocks have this shape, or None; `body_bytes` None: without a body."""
     if shape is None or shape.block_bytes > RUN_BLOCK_BYTES_MAX:
         return None
-    frame = re.escape(shape.block_bytes.to_bytes(3, "big") + _HEADERS_ALONE) + b".{4}" + shape.pattern
-    frames_like_it = re.compile(b"(?:" + frame + b")+", re.DOTALL)
-    return AnswerRun(frames_like_it, struct.Struct(f">5xI{shape.block_bytes}x"), generation)
+    start = shape.block_bytes.to_bytes(3, "big")
+    reading = f">5xI{shape.block_bytes}x"
+    if body_bytes is None:
+        pattern = re.escape(start + _HEADERS_ALONE) + b".{4}" + shape.pattern
+    else:
+        data = re.escape(body_bytes.to_bytes(3, "big") + _DATA)
+        pattern = re.escape(start + _HEADERS) + b"(.{4})" + shape.pattern + data + rb"\1" + b".{%d}" % body_bytes
+        reading += f"9x{body_bytes}s"
+    frames = re.compile(b"(?:" + pattern + b")+", re.DOTALL)
+    return AnswerRun(frames, struct.Struct(reading), body_bytes, generation)

@@ -1,5 +1,7 @@
 """Answers that differ in stream and values alone are read in runs, and mean what they mean one by one."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,10 +34,30 @@ BLOCKS = {
     "an informational status": stateless_block([(b":status", b"100")]) + ACCEPTED[1:-1] + b"%d",
     "another length than it says": ACCEPTED[:-2] + b"%d",
 }
+# Bodies, whether they end the stream, and on how much higher a stream they come.
+BODIES = {
+    "with body": (b'{"name":"%d"}', True, 0),
+    "with a longer body": (b'{"name":"%d%d"}', True, 0),
+    "with an empty body": (b"", True, 0),
+    "with a body that goes on": (b'{"name":"%d"}', False, 0),
+    "with a body of another stream": (b'{"name":"%d"}', True, 2),
+}
 step = st.one_of(
-    st.tuples(st.just("accepted"), st.integers(1, 12)),
+    st.tuples(st.sampled_from(["accepted", "with body"]), st.integers(1, 12)),
     st.tuples(
-        st.sampled_from([*BLOCKS, "rejected", "head alone", "unknown stream", "before", "window", "reset"]),
+        st.sampled_from(
+            [
+                *BLOCKS,
+                *BODIES,
+                "with a content-length",
+                "rejected",
+                "head alone",
+                "unknown stream",
+                "before",
+                "window",
+                "reset",
+            ]
+        ),
         st.integers(1, 3),
     ),
 )
@@ -58,6 +80,15 @@ def bytes_of(steps: list[tuple[str, int]]) -> bytes:
                 out.append(frames.window_update_frame(0, 1))
             elif what == "reset":
                 out.append(frames.rst_stream_frame(stream_id, 7))
+            elif what in BODIES:
+                body, end, elsewhere = BODIES[what]
+                out.append(
+                    frames.frame(frames.HEADERS, 4, stream_id, BLOCKS["accepted"].replace(b"%d", b"%d" % (number % 10)))
+                )
+                out.append(data(stream_id + elsewhere, body.replace(b"%d", b"%d" % (number % 10)), end_stream=end))
+            elif what == "with a content-length":
+                out.append(headers(stream_id, [(b":status", b"200"), (b"content-length", b"9")]))
+                out.append(data(stream_id, b'{"name"}%d' % (number % 10), end_stream=True))
             elif what == "rejected":
                 out.append(headers(stream_id, [(b":status", b"400")]) + data(stream_id, b"{}", end_stream=True))
             elif what == "head alone":
@@ -76,31 +107,42 @@ def read(client: ClientConnection, whole: bytes, sizes: list[int], *, runs: bool
     for piece in cut(whole, sizes):
         alike: list[Alike] = []
         responses = client.receive_data(piece, alike if runs else None)
-        responses += [Response(stream, head, (None, None), b"") for head, streams in alike for stream in streams]
+        for head, streams, bodies in alike:
+            responses += [
+                Response(stream, head, (None, None), body)
+                for stream, body in zip(streams, bodies or [b""] * len(streams), strict=True)
+            ]
         found += [(each.stream_id, each.head.fields, each.body) for each in responses]
     error = None if client.failed is None else (client.failed.code, client.failed.message)
     return sorted(found, key=str), error, str(client.take_events()), client.open_streams, client.data_to_send()
 
 
 @checked_long
-@given(st.lists(step, max_size=12), st.lists(st.integers(1, 400), max_size=4))
-def test_runs_say_what_the_answers_say_one_by_one(steps: list[tuple[str, int]], sizes: list[int]) -> None:
-    whole = bytes_of([("accepted", 2), ("window", 1), *steps])  # so that a run is known
-    sizes = [len(ACCEPTED) * 2 + 18, *sizes]
+@given(
+    st.sampled_from(["accepted", "with body"]), st.lists(step, max_size=12), st.lists(st.integers(1, 400), max_size=4)
+)
+def test_runs_say_what_the_answers_say_one_by_one(known: str, steps: list[tuple[str, int]], sizes: list[int]) -> None:
+    start = bytes_of([(known, 2)])  # so that a run is known
+    whole, sizes = bytes_of([(known, 2), ("window", 1), (known, 1), *steps]), [len(start), *sizes]
     by_runs, one_by_one = (read(client_with_requests(STREAMS), whole, sizes, runs=runs) for runs in (True, False))
     assert by_runs == one_by_one
 
 
-def test_answers_that_are_alike_come_in_one_piece_once_the_first_has_been_read() -> None:
+@pytest.mark.parametrize("what", ["accepted", "with body"])
+def test_answers_that_are_alike_come_in_one_piece_once_the_first_has_been_read(what: str) -> None:
     client = client_with_requests(10)
     alike: list[Alike] = []
-    assert len(client.receive_data(bytes_of([("accepted", 2)]), alike)) == 2
-    rest = bytes_of([("accepted", 10)])[2 * (9 + len(ACCEPTED)) :]
+    start = bytes_of([(what, 2)])
+    assert len(client.receive_data(start, alike)) == 2
+    rest = bytes_of([(what, 10)])[len(start) :]
+    window = client.inbound_window
     assert client.receive_data(rest, alike) == []
     (run,) = alike
     assert run.stream_ids == [5, 7, 9, 11, 13, 15, 17, 19]
     assert run.head.value(b":status") == b"200"
-    assert client.open_streams == 0
+    bodies = [b'{"name":"%d"}' % number for number in range(2, 10)] if what == "with body" else []
+    assert run.bodies == bodies
+    assert (client.open_streams, window - client.inbound_window) == (0, sum(map(len, bodies)))
 
 
 @pytest.mark.parametrize("head_and_trailers", ["in one read", "in two"])
@@ -154,3 +196,42 @@ def test_a_block_longer_than_patterns_are_made_of_is_read_one_by_one() -> None:
             whole = b"".join(frames.frame(frames.HEADERS, 5, first + 2 * number, frame) for number in range(2))
             count += len(client.receive_data(whole, alike))
         assert (sum(len(run.stream_ids) for run in alike), count) == (in_runs, 4 - in_runs)
+
+
+def both_ways(pieces: list[bytes], prepare: Callable[[ClientConnection], None] = lambda client: None) -> None:
+    """The pieces mean the same in runs, which the first of them makes known, and one by one."""
+    told = []
+    for runs in (True, False):
+        client = client_with_requests(STREAMS)
+        first = read(client, pieces[0], [], runs=runs)
+        prepare(client)
+        told.append((first, [read(client, piece, [], runs=runs) for piece in pieces[1:]]))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("what", ["accepted", "with body"])
+def test_a_run_ends_before_a_stream_that_waits_for_no_answer(what: str) -> None:
+    start = bytes_of([(what, 2)])
+    later = bytes_of([(what, 9)])[len(start) :]
+    size = len(start) // 2
+    for place in range(4):
+        again = start[:size]  # stream 1, which is closed
+        both_ways([start, later[: place * size] + again + later[place * size :]])
+
+
+def test_a_body_over_a_window_that_has_shrunk_is_refused_in_a_run_too() -> None:
+    def shrink(client: ClientConnection) -> None:
+        client.change_settings({frames.INITIAL_WINDOW_SIZE: 5})
+        client.receive_data(frames.SETTINGS_ACK)
+
+    start = bytes_of([("with body", 2)])
+    both_ways([start, bytes_of([("with body", 5)])[len(start) :]], shrink)
+
+
+def test_a_run_is_not_made_of_the_head_of_one_answer_and_the_body_of_another() -> None:
+    plain, counted = [(b":status", b"200")], [(b":status", b"200"), (b"content-length", b"9")]
+    start = headers(1, plain) + headers(3, counted) + data(1, b"x" * 12, end_stream=True)
+    rest = data(3, b"x" * 9, end_stream=True)
+    later = b"".join(headers(each, counted) + data(each, b"x" * 12, end_stream=True) for each in (5, 7, 9))
+    both_ways([start + rest[:4], rest[4:], later])
+    both_ways([start, rest + later])
