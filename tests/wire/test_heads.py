@@ -82,6 +82,8 @@ def test_remembering_changes_nothing_that_is_said(blocks: list[bytes]) -> None:
                 fast.read(block)
             return
         assert _said(fast.read(block)) == expected
+        assert fast.decoder._table == general.decoder._table
+        assert fast._budget._left == general._budget._left
         assert not general._layouts and not general._whole
         assert not general._heads
 
@@ -336,11 +338,22 @@ def test_a_list_that_could_pass_its_bound_with_other_values_leaves_no_layout() -
     reader = _reader(list_bytes_max=list_bytes)
     assert reader.read(stateless_block(REQUEST))[0].fault is None
     assert _layouts(reader) == 0
-    # As many coded bytes may hold more text.
-    path = literal_name(b":path") + string(b"0" * 40, coded=True)
-    reader.read(stateless_block(PREFIX) + path)
-    for _ in range(2):
-        reader.read(stateless_block(PREFIX) + path)
+
+
+def test_a_list_that_could_pass_its_bound_with_other_text_in_as_many_coded_bytes_leaves_no_layout() -> None:
+    start = stateless_block(PREFIX) + literal_name(b":path")
+    paths = (b"/" + b"Z" * 24, b"/" + b"0" * 38)  # 8 bits a letter, 5 bits a digit
+    wide, dense = (string(path, coded=True) for path in paths)
+    assert len(wide) == len(dense)
+    wide_bytes, dense_bytes = (
+        sum(len(name) + len(value) + 32 for name, value in (*PREFIX, (b":path", path))) for path in paths
+    )
+    for list_bytes_max in range(wide_bytes, dense_bytes + 5):
+        reader = _reader(list_bytes_max=list_bytes_max)
+        for _ in range(2):
+            assert reader.read(start + wide)[0].fault is None
+        assert (reader.read(start + dense)[0].fault is None) is (dense_bytes <= list_bytes_max)
+    assert _layouts(reader) == 1, "at some size the bound is out of reach"
 
 
 def test_a_size_update_is_no_part_of_a_layout() -> None:
