@@ -7,6 +7,8 @@ memo. Fan-out to the registrations of a topic is `simulator.fcm.service`'s matte
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from simulator.devices.fates import Fate
 from simulator.devices.registration_space import (
     FID_CHARACTERS,
@@ -66,8 +68,8 @@ class Verdict(NamedTuple):
     registration: Registration | None = None
 
 
-class Plain(NamedTuple):
-    """A message accepted on the short way. `pretty`: of the answer."""
+class Plain(msgspec.Struct, frozen=True, gc=False):
+    """A message accepted on the short way. `pretty`: of the answer. A Struct is made at a third of a named tuple's cost."""
 
     sealed: SealedRegistration
     token: bytes
@@ -133,7 +135,7 @@ def passes_plainly(
                 window.give_back()
             yield send
         else:
-            yield tuple.__new__(Plain, (sealed, token, its_pretty))  # at half the cost of calling its class
+            yield Plain(sealed, token, its_pretty)
 
 
 def _clearance(head: Head, state: FcmState, now_s: float) -> ClearedCaller | None:

@@ -83,8 +83,8 @@ class FcmService:
             if not isinstance(found, Plain):
                 yield found
                 continue
-            (_, seed, index), token, pretty = found
-            accept(seed, index)
+            sealed = found.sealed
+            accept(sealed[1], sealed[2])
             accepted += 1
             message_id = id_for_android(now_s)
             append(
@@ -94,7 +94,7 @@ class FcmService:
                     None,
                     200,
                     None,
-                    token,
+                    found.token,
                     message_id,
                     request.head,
                     request.body,
@@ -103,7 +103,7 @@ class FcmService:
                     request.varying[0],
                 )
             )
-            yield body_of(message_id, pretty)
+            yield body_of(message_id, found.pretty)
         self._sent += accepted
         self._accepted += accepted
         self._journalled += accepted
