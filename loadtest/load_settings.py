@@ -42,12 +42,13 @@ class Arrivals(StrEnum):
 ARRIVALS = tuple(each.value for each in Arrivals)
 """The values of `--arrivals`."""
 
-# FCM takes 100 requests at a time on one connection: with a single one a user waits more than it sends.
-FCM_CONNECTIONS_FACTOR = 2
+# FCM takes 100 requests at a time on one connection, where APNs's window has room for some 500 small ones: a user has as many
+# in flight to either.
+FCM_CONNECTIONS_FACTOR = 5
 
 
 def connections_to(provider: Provider, connections_per_user: int) -> int:
-    """How many connections a user keeps to a provider: to FCM twice as many as asked for, as far as a pool may have them."""
+    """How many connections a user keeps to a provider: to FCM more than asked for, as far as a pool may have them."""
     factor = FCM_CONNECTIONS_FACTOR if provider is Provider.FCM else 1
     return min(CONNECTIONS_MAX, connections_per_user * factor)
 

@@ -20,7 +20,7 @@ BOTH = {Provider.APNS: 0.9, Provider.FCM: 0.1}
         (75_000.0, APNS, 2, 128, 4),
         (75_000.0, APNS, 1, 10, 4),  # 1,000 streams
         (2_000.0, APNS, 1, 4_096, 7),  # 100 at once, 15 in a window
-        (20_000.0, FCM, 1, 128, 5),  # 1,000 at once; two connections of 100 streams
+        (60_000.0, FCM, 1, 128, 6),  # 3,000 at once; five connections of 100 streams
         (10_000.0, BOTH, 1, 128, 4),
         (70_000.0, BOTH, 1, 128, 7),  # APNs
         (1e7, APNS, 1, 128, USERS_DEFAULT_MAX),
