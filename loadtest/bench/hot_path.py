@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,22 +31,19 @@ from sender.lane import Lane, LaneOptions
 from sender.notification_id import notification_id_prefix
 from sender.store.records import Due
 from simulator.apns.answer import RandomIds
-from simulator.apns.judge import judge
+from simulator.apns.judge import verdicts
 from simulator.apns.link import Link
 from simulator.apns.payload import is_json_object
 from simulator.apns.plane import PAYLOAD_BYTES_KEPT_MAX, ApnsPlane, first_settings
 from simulator.apns.request import is_uuid
 from simulator.assembly import make_rig
 from simulator.credentials import Credentials, load_or_create
-from simulator.devices.token_space import Environment, Population, unseal
+from simulator.devices.token_space import Environment, Population, SealedToken, unseal_all
 from simulator.journal import Row
 from simulator.rig import Rig
 from simulator.settings import ServeSettings
 from wire.client import ClientConnection
-from wire.fields import request_fault, response_fault
-from wire.frames import FRAME_HEADER, PREFACE
-from wire.heads import HeadReader
-from wire.hpack import Decoder, literal_name, stateless_block
+from wire.hpack import literal_name, stateless_block
 from wire.request import Request
 from wire.server import ServerConnection
 
@@ -135,7 +132,6 @@ def _sender_steps(ends: Ends, total: int, tls: dict[str, float]) -> list[Step]:
     paths = [request.varying[0] or b"" for request in ends.requests]
     token = paths[0][len(PATH_PREFIX) :].decode()
     id_format = notification_id_prefix(SEED) + b"%012x"
-    answer_varying = (b"apns-id", b"apns-unique-id")
     due = [Due(number, token, 0, 0, b"%d" % number) for number in range(total)]
 
     def name_one(number: int) -> tuple[bytes, bytes]:
@@ -151,7 +147,6 @@ def _sender_steps(ends: Ends, total: int, tls: dict[str, float]) -> list[Step]:
         Step("sender", 0, "TLS: seal the requests", tls["requests sealed"]),
         Step("sender", 0, "TLS: open the answers", tls["answers opened"]),
         Step("sender", 0, "Lane.received: answers into results", whole["received"]),
-        Step("sender", 1, "wire: the head of an answer", _heads(ends.answered, answer_varying, response_fault, 0)),
     ]  # fmt: skip
 
 
@@ -159,9 +154,9 @@ def _server_steps(ends: Ends, tls: dict[str, float]) -> list[Step]:
     whole = {name: _one_of_batch_us(spent_s) for name, spent_s in ends.spent_s.items()}
     rig, requests = ends.rig, ends.requests
     tokens = [(request.varying[0] or b"")[len(PATH_PREFIX) :] for request in requests]
-    devices = [unseal(token) for token in tokens]
+    devices = unseal_all(tokens)
     now_s = time.time()
-    judged = [*zip(requests, devices, strict=True)]
+    pushes = [*zip(requests, tokens, devices, strict=True)]
     opened = [device for device in devices if device is not None]
     ids = [request.varying[1] or b"" for request in requests]
     bodies = [request.body for request in requests]
@@ -180,13 +175,17 @@ def _server_steps(ends: Ends, tls: dict[str, float]) -> list[Step]:
         None,
     )
     append = rig.journal.append
+
+    def judged(batch: Sequence[tuple[Request, bytes, SealedToken | None]]) -> object:
+        its_requests, its_tokens, its_devices = zip(*batch, strict=True)
+        return list(verdicts(its_requests, its_tokens, its_devices, ends.link, rig.apns, now_s))
+
     return [
         Step("server", 0, "TLS: open the requests", tls["requests opened"]),
         Step("server", 0, "wire: ServerConnection.receive_data", whole["read"]),
-        Step("server", 1, "the head of a request", _heads(ends.sent, (b":path", b"apns-id"), request_fault, len(PREFACE))),
         Step("server", 0, "ApnsPlane.answer", whole["answer"]),
-        Step("server", 1, "unseal the device token", _each(unseal, tokens)),
-        Step("server", 1, "judge", _each(lambda pair: judge(pair[0], pair[1], ends.link, rig.apns, now_s), judged)),
+        Step("server", 1, "unseal the device tokens", _of_batch_us(unseal_all, tokens)),
+        Step("server", 1, "judge", _of_batch_us(judged, pushes)),
         Step("server", 2, "the payload is a JSON object", _each(is_json_object, bodies)),
         Step("server", 2, "the apns-id is a UUID", _each(is_uuid, ids)),
         Step("server", 1, "ledger", _each(lambda device: rig.ledger.accept(device.seed, device.index), opened)),
@@ -208,6 +207,17 @@ def _each(function: Callable[[Value], object], values: Iterable[Value]) -> float
     return max(0.0, _call_us(function, kept) - _call_us(_nothing, kept))
 
 
+def _of_batch_us(function: Callable[[Sequence[Value]], object], values: Sequence[Value]) -> float:
+    """Microseconds for one of the values, of which the function takes a batch."""
+    spent_s = []
+    for start in range(0, len(values) - BATCH + 1, BATCH):
+        batch = values[start : start + BATCH]
+        started_at_s = time.perf_counter()
+        function(batch)
+        spent_s.append(time.perf_counter() - started_at_s)
+    return _one_of_batch_us(spent_s)
+
+
 def _nothing(value: object) -> None:
     return None
 
@@ -221,31 +231,6 @@ def _call_us(function: Callable[[Value], object], values: Sequence[Value]) -> fl
             function(value)
         spent_s.append(time.perf_counter() - started_at_s)
     return _one_of_batch_us(spent_s)
-
-
-def _frames(reads: Iterable[bytes], skip: int) -> Iterator[bytes]:
-    """The header blocks of what went over a connection; `skip`: bytes before the first frame."""
-    data = b"".join(reads)
-    at = skip
-    while at < len(data):
-        high, low, kind, _, _ = FRAME_HEADER.unpack_from(data, at)
-        end = at + 9 + (high << 16 | low)
-        if kind == 1:
-            yield data[at + 9 : end]
-        at = end
-
-
-def _heads(
-    reads: Sequence[bytes],
-    varying: tuple[bytes, bytes],
-    fault_of: Callable[[Sequence[tuple[bytes, bytes]]], str | None],
-    skip: int,
-) -> float:
-    blocks = list(_frames(reads, skip))
-    reader = HeadReader(Decoder(varying=varying), varying, fault_of)
-    for block in blocks[:3]:  # the first puts the fields into the table, the second is learnt
-        reader.read(block)
-    return _each(reader.read, blocks[3:])
 
 
 def _pair(settings: dict[int, int]) -> tuple[ServerConnection, ClientConnection]:
