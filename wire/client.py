@@ -300,10 +300,9 @@ class ClientConnection(Connection):
         begun: dict[int, tuple[Head, Varying]] = {}  # messages of which the body is still to come
         final: Head | None = None  # the last head that began a response
         in_runs = alike is not None and self._run is not None
-        unlike: tuple[bytes, int | None] | None = (
-            None  # block and body's length of the last answer that was not read in a run
-        )
-        begun_last, block = 0, b""
+        # Of the last answer that was not read in a run: its block, and the length of its body if it has one.
+        unlike: tuple[bytes, int | None] | None = None
+        begun_last, block = 0, b""  # the last answer of which the body is still to come
         try:
             while size - at >= 9:
                 high, low, kind, flags, stream_id = _unpack_frame(data, at)
