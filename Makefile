@@ -32,7 +32,7 @@ test: $(READY) ## run the tests
 fuzz: $(READY) ## search for inputs that break a property, for FUZZ_S seconds (CONTRIBUTING.md, "Fuzzing")
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ_ARGS)
 
-soak: $(READY) ## ten million notifications on one pair of connections, with flat memory (two minutes)
+soak: $(READY) ## ten million notifications on one pair of connections, with flat memory (a minute or two)
 	$(BIN)/python -m tests.wire.soak $(SOAK_ARGS)
 
 replays: $(READY) ## every scenario three times over the reference sender, which has to come out alike (a quarter of an hour)

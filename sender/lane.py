@@ -15,10 +15,11 @@ from sender.delivery import Delivery
 from sender.network_errors import certificate_alert, in_words
 from sender.reaction import Action, Answer
 from sender.store.records import Due, Outcome, State
-from wire.client import Alike, ClientConnection, PreparedRequest
+from wire.client import Alike, ClientConnection
 from wire.errors import ErrorCode, code_name
 from wire.events import ConnectionFailed, GoawayReceived, PingAcknowledged, StreamReset
 from wire.heads import NO_VARYING
+from wire.prepared import PreparedRequest
 from wire.request import Head, Response
 
 _ACCEPTED = State.ACCEPTED

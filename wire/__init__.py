@@ -39,5 +39,6 @@ The modules in reading order, each resting on those before it:
     streams        where streams stand, how they end, bodies that wait for windows
     connection     frames in, and what both ends do about them
     server         requests in, answers out
+    prepared       requests that repeat all but two values, encoded once
     client         requests out, answers in
 """

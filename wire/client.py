@@ -4,8 +4,7 @@ Requests that repeat all but two field values are sent through a `PreparedReques
 constant prefix, the two values and the body.
 """
 
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wire import frames
@@ -14,14 +13,13 @@ from wire.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from wire.events import TrailersReceived
 from wire.fields import content_length, request_fault, response_fault
 from wire.heads import Varying
-from wire.hpack import Encoder, HpackError, integer, literal_name
+from wire.hpack import Encoder, HpackError
 from wire.patterns import AnswerRun, answer_run
+from wire.prepared import PreparedRequest
 from wire.request import Head, Response
 from wire.streams import Receiving
 
 _unpack_frame = frames.FRAME_HEADER.unpack_from
-_pack_frame_start = struct.Struct(">BHBB").pack
-_NEVER = object()
 INFORMATIONAL_ENDS = "an informational response ends the stream (8.1)"
 EARLY_FAULT = "{} before the head of the response (8.1)"
 
@@ -35,45 +33,6 @@ class Alike(NamedTuple):
     head: Head
     stream_ids: list[int]
     bodies: list[bytes]
-
-
-class PreparedRequest:
-    """Header fields of requests that differ in two values alone, with their encoding for one connection at a time.
-
-    `fields`: in sending order; the values of the varying names are left out (b""). `takes_second`: whether the second varying
-    name is among them. Used on another connection it is encoded anew: right, but slow when they take turns.
-    """
-
-    __slots__ = (
-        "after",
-        "before",
-        "between",
-        "block_bytes",
-        "fields",
-        "first_bytes",
-        "frame_start",
-        "generation",
-        "pack",
-        "parts",
-        "second_bytes",
-        "takes_second",
-    )
-
-    def __init__(self, fields: Sequence[tuple[bytes, bytes]], *, takes_second: bool) -> None:
-        self.fields = tuple(fields)
-        self.takes_second = takes_second
-        # The encoding: up to the first value, up to the second, and behind it, without the lengths of the two.
-        self.generation = _NEVER
-        self.before = self.between = self.after = b""
-        # For values of these lengths (None: there is no second): the length of the block, and what is the same in all of their
-        # requests: the frame header but for its stream, the three parts of the block with the lengths, and how they are put
-        # together.
-        self.first_bytes = 0
-        self.second_bytes: int | None = 0
-        self.block_bytes = 0
-        self.frame_start = b""
-        self.parts = b"", b"", b""
-        self.pack: Callable[..., bytes] = bytes
 
 
 class ClientConnection(Connection):
@@ -140,7 +99,7 @@ class ClientConnection(Connection):
         if names not in (list(self.request_varying), [self.request_varying[0]]):
             raise LocalProtocolError(f"a prepared request needs {self.request_varying}, in this order; it has {names}")
         _check([(name, b"/" if name in names else value) for name, value in fields])
-        return PreparedRequest(fields, takes_second=len(names) == 2)
+        return PreparedRequest(fields, self.request_varying)
 
     def send(self, prepared: PreparedRequest, first: bytes, second: bytes | None, body: bytes) -> int:
         """Send a prepared request with a body; returns its stream id.
@@ -165,7 +124,7 @@ class ClientConnection(Connection):
                 or len(first) != prepared.first_bytes
                 or (None if second is None else len(second)) != prepared.second_bytes
             ):
-                self._fit(prepared, first, second)
+                prepared.fit(self._encoder, first, second)
             sent = self._send_usual(prepared, requests[at:])
             if not sent:
                 start, middle, end = prepared.parts
@@ -203,24 +162,6 @@ class ClientConnection(Connection):
         self.outbound_window, self._next_stream_id = outbound_window, stream_id
         return (stream_id - first_id) // 2
 
-    def _fit(self, prepared: PreparedRequest, first: bytes, second: bytes | None) -> None:
-        """Bring a prepared request up to date with the table and with the lengths of its values."""
-        if (second is not None) is not prepared.takes_second:
-            raise LocalProtocolError(f"{self.request_varying[1]!r} needs a value where it was prepared, and only there")
-        if prepared.generation is not self._encoder.generation:
-            self._encode(prepared)
-        start = prepared.before + integer(len(first), 0x7F, 0)
-        middle, end = prepared.between, prepared.after
-        if second is not None:
-            middle += integer(len(second), 0x7F, 0)
-        prepared.first_bytes, prepared.second_bytes = len(first), None if second is None else len(second)
-        prepared.parts = start, middle, end
-        prepared.block_bytes = size = sum(map(len, (start, first, middle, second or b"", end)))
-        prepared.frame_start = _pack_frame_start(size >> 16, size & 0xFFFF, 1, 4)
-        parts = "".join(f"{len(part)}s" for part in (start, first, middle, second or b"", end))
-        # Frame header and block, then the header of a DATA frame with all of the body: length, END_STREAM, stream.
-        prepared.pack = struct.Struct(f">5sI{parts}xHxBI").pack
-
     def request(self, fields: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> int:
         """Send any request but HEAD and CONNECT, whose answers end by other rules; returns its stream id.
 
@@ -243,25 +184,6 @@ class ClientConnection(Connection):
         if body:
             self._send_body(stream_id, body)
         return stream_id
-
-    def _encode(self, prepared: PreparedRequest) -> None:
-        """Bring a prepared request's encoding up to date with the table.
-
-        The first time this puts the fields into the table, so that the encoding serves this one block; the next call finds
-        them there, and its encoding stands until the table changes.
-        """
-        first_name, second_name = self.request_varying
-        names = [name for name, _ in prepared.fields]
-        first_at = names.index(first_name)
-        second_at = names.index(second_name) if second_name in names else len(names)
-        encode, generation = self._encoder.encode, self._encoder.generation
-        prepared.before = encode(prepared.fields[:first_at]) + literal_name(first_name)
-        prepared.between = encode(prepared.fields[first_at + 1 : second_at])
-        prepared.after = b""
-        if second_at < len(names):
-            prepared.between += literal_name(second_name)
-            prepared.after = encode(prepared.fields[second_at + 1 :])
-        prepared.generation = generation  # out of date at once when encoding has changed the table
 
     # Receiving.
 

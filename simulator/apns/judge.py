@@ -13,7 +13,7 @@ from simulator.apns.checks import Inquiry
 from simulator.apns.link import Link, Standing
 from simulator.apns.payload import is_json_object
 from simulator.apns.push_types import bundle_id, payload_bytes_max
-from simulator.apns.request import DEVICE_PATH_PREFIX, HeadFacts, authority_of, is_device_token, is_uuid
+from simulator.apns.request import HeadFacts, authority_of, is_device_token, is_uuid, pushed_tokens
 from simulator.apns.state import ApnsState, UnknownTokens
 from simulator.apns.verdict import ACCEPTED, REJECTED, Verdict
 from simulator.devices.fates import Fate
@@ -77,7 +77,6 @@ CHECKS: Final = (
 
 _LAST_HEAD_CHECK = [check for check in CHECKS if check.needs is Needs.HEAD][-1]
 _REQUEST_CHECKS = tuple(check for check in CHECKS if check.needs is Needs.REQUEST)
-_PREFIX_BYTES = len(DEVICE_PATH_PREFIX)
 
 
 class ClearedHead:
@@ -116,9 +115,8 @@ class ClearedHead:
 
 def judge(request: Request, device: SealedToken | None, link: Link, apns: ApnsState, now_s: float) -> Verdict:
     """Judge one device push, as `verdicts` does. `device`: what `unseal` reads from its token."""
-    path = request.varying[0]
-    token = path[_PREFIX_BYTES:] if path is not None and path[:_PREFIX_BYTES] == DEVICE_PATH_PREFIX else b""
-    return next(verdicts((request,), (token,), (device,), link, apns, now_s))
+    tokens = pushed_tokens((request,)) or (b"",)
+    return next(verdicts((request,), tokens, (device,), link, apns, now_s))
 
 
 def verdicts(

@@ -1,7 +1,8 @@
 """The provider plane of APNs on one connection: requests in, verdicts counted and written down, answers queued. No I/O.
 
-This is the simulator's hot path behind `wire`: per notification one `unseal`, one `judge`, one mark in the ledger, one row in
-the journal and one answer. The shell hands in what one read completed and writes once.
+This is the simulator's hot path behind `wire`: the tokens of a read are unsealed together, and each notification takes one
+verdict, one mark in the ledger, one row in the journal and one answer. The shell hands in what one read completed and
+writes once.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from simulator.apns.judge import verdicts
 from simulator.apns.link import STREAMS_MAX, Link
 from simulator.apns.penalty import GOAWAY_REASON, after_answer
 from simulator.apns.reasons import Reason
-from simulator.apns.request import DEVICE_PATH_PREFIX
+from simulator.apns.request import DEVICE_PATH_PREFIX, pushed_tokens
 from simulator.apns.verdict import ACCEPTED, Verdict
 from simulator.devices.token_space import Environment, SealedToken, unseal_all
 from simulator.journal import BODY_BYTES_KEPT_MAX
@@ -127,38 +128,18 @@ class ApnsPlane:
         """Judge, count and answer the requests of one read, in their order."""
         now_s = self._rig.clock.now_s()
         self._rig.counters.streams += len(requests)
-        tokens = [
-            path[_PATH_PREFIX_BYTES:]
-            for request in requests
-            if (path := request.varying[0]) is not None and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX
-        ]
+        tokens = pushed_tokens(requests)
         if len(tokens) == len(requests):
             self._answer_pushes(requests, tokens, now_s)
-        else:
-            self._answer_mixed(requests, now_s)
-
-    def _answer_mixed(self, requests: Sequence[Request], now_s: float) -> None:
-        """As `answer`, of requests among which are others than device pushes."""
-        pushes: list[Request] = []
-        tokens: list[bytes] = []
+            return
+        # Whoever else takes a request answers at once: so one by one, in their order.
         for request in requests:
-            path, token = request.varying[0], b""
-            if path is not None and path[:_PATH_PREFIX_BYTES] == DEVICE_PATH_PREFIX:
-                token = path[_PATH_PREFIX_BYTES:]
-            else:
-                # Whoever takes it answers at once; those before it come first.
-                self._answer_pushes(pushes, tokens, now_s)
-                pushes, tokens = [], []
-                if self._others(request, now_s):
-                    continue
-            pushes.append(request)
-            tokens.append(token)
-        self._answer_pushes(pushes, tokens, now_s)
+            token = pushed_tokens((request,))
+            if token or not self._others(request, now_s):
+                self._answer_pushes((request,), token or (b"",), now_s)
 
     def _answer_pushes(self, requests: Sequence[Request], tokens: Sequence[bytes], now_s: float) -> None:
         """The hot path. `tokens`: what follows `/3/device/` in their paths, b"" where something else stands there."""
-        if not requests:
-            return
         rig, link, ids, connection_id = self._rig, self.link, self._ids, self.connection_id
         apns, now_ms = rig.apns, int(now_s * 1000)
         accept, journal_append, send = rig.ledger.accept, rig.journal.append, self.send

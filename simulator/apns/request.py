@@ -1,12 +1,14 @@
 """What a device push consists of: the names of its header fields, the shapes and limits of their values."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from wire.request import Head
+from wire.request import Head, Request
 
 DEVICE_PATH_PREFIX: Final = b"/3/device/"
+_PREFIX_BYTES = len(DEVICE_PATH_PREFIX)
 
 AUTHORIZATION: Final = b"authorization"
 APNS_ID: Final = b"apns-id"
@@ -104,6 +106,15 @@ def authority_of(head: Head) -> bytes | None:
     """The host that a request names: `:authority`, else a plain `host` field (aioapns sends that one)."""
     authority = head.value(b":authority")
     return head.value(b"host") if authority is None else authority
+
+
+def pushed_tokens(requests: Iterable[Request]) -> list[bytes]:
+    """What follows `/3/device/` in the paths of device pushes, whatever it is; requests with other paths are left out."""
+    return [
+        path[_PREFIX_BYTES:]
+        for request in requests
+        if (path := request.varying[0]) is not None and path[:_PREFIX_BYTES] == DEVICE_PATH_PREFIX
+    ]
 
 
 def device_token_of(path: bytes | None) -> bytes | None:

@@ -14,7 +14,8 @@ hash of the tag. So tokens look random, sealing is one-to-one (no two devices of
 the same population has the same tokens on every machine, and a token in which any digit was changed reads as foreign
 (but for one chance in 2**64). The keys are constants of the format: this guards against accidents, not attackers.
 
-Pure: no I/O, clock or chance, and no imports of ours but fates and draws. Reading a token takes some 1.6 µs.
+Pure: no I/O, clock or chance, and no imports of ours but fates and draws. Reading a token takes some 1.4 µs
+among many, 3 µs alone.
 """
 
 from binascii import unhexlify
@@ -128,7 +129,7 @@ _mask_state = prepared(b"mask", 24).copy
 _topic_state = prepared(b"topic", TOPIC_TAG_BYTES).copy
 
 # Looked up once: the attribute look-ups of `unseal` together cost it a tenth of its time.
-_int_from_bytes, _unpack_plain, _new_tuple = int.from_bytes, _PLAIN.unpack, tuple.__new__
+_int_from_bytes, _new_tuple, _PLAIN_BYTES = int.from_bytes, tuple.__new__, _PLAIN.size
 
 
 def topic_tag(topic: bytes) -> bytes:
@@ -165,38 +166,19 @@ def seal(sealed: SealedToken) -> str:
 def unseal(text: bytes) -> SealedToken | None:
     """Read a token back from its 64 hexadecimal digits (either case). None: foreign, it was not minted here.
 
-    On the hot path of the simulator: at most 2 µs, nothing stored. Raises nothing, whatever the bytes.
+    Raises nothing, whatever the bytes.
     """
-    try:
-        raw = unhexlify(text)
-    except ValueError:
-        return None
-    if len(raw) != 32:
-        return None
-    tag = raw[:8]
-    state = _mask_state()
-    state.update(tag)
-    plain = (_int_from_bytes(raw[8:], "big") ^ _int_from_bytes(state.digest(), "big")).to_bytes(24, "big")
-    state = _tag_state()
-    state.update(plain)
-    if state.digest() != tag:
-        return None
-    kind, seed, index_high, index_low, instant_s, tag = _unpack_plain(plain)
-    # A later version may mint fates that this one does not know: those are foreign here.
-    if kind not in _KINDS:
-        return None
-    # As SealedToken(...), at half its cost.
-    return _new_tuple(SealedToken, (kind, seed, index_high << 32 | index_low, instant_s, tag))
+    return unseal_all((text,))[0]
 
 
 def unseal_all(texts: Sequence[bytes]) -> list[SealedToken | None]:
-    """`unseal` of each: the tokens of one read at once, a sixth cheaper."""
-    if any(len(text) != TOKEN_HEX_DIGITS for text in texts):
-        return [unseal(text) for text in texts]
-    try:
-        raw = unhexlify(b"".join(texts))
-    except ValueError:
-        return [unseal(text) for text in texts]
+    """`unseal` of each: the tokens of one read at once.
+
+    On the hot path of the simulator: 1.4 µs each, of a hundred and more, nothing stored.
+    """
+    raw = _all_raw(texts)
+    if raw is None:
+        return [None] if len(texts) == 1 else [unseal(text) for text in texts]
     tags, masked, masks = [], [], []
     for tag, each in _split_raw(raw):
         state = _mask_state()
@@ -206,20 +188,32 @@ def unseal_all(texts: Sequence[bytes]) -> list[SealedToken | None]:
         masks.append(state.digest())
     # One long number of all plain fields: taking off the masks costs nearly nothing then.
     plain = _int_from_bytes(b"".join(masked), "big") ^ _int_from_bytes(b"".join(masks), "big")
-    plains = plain.to_bytes(24 * len(tags), "big")
+    plains = plain.to_bytes(_PLAIN.size * len(tags), "big")
     devices: list[SealedToken | None] = []
     at = 0
     for tag, (kind, seed, index_high, index_low, instant_s, topic) in zip(
         tags, _PLAIN.iter_unpack(plains), strict=True
     ):
         state = _tag_state()
-        state.update(plains[at : at + 24])
-        at += 24
+        state.update(plains[at : at + _PLAIN_BYTES])
+        at += _PLAIN_BYTES
+        # A later version may mint fates that this one does not know: those are foreign here.
         if state.digest() == tag and kind in _KINDS:
+            # As SealedToken(...), at half its cost.
             devices.append(_new_tuple(SealedToken, (kind, seed, index_high << 32 | index_low, instant_s, topic)))
         else:
             devices.append(None)
     return devices
+
+
+def _all_raw(texts: Sequence[bytes]) -> bytes | None:
+    """The bytes of all tokens, one behind the other; None unless each of them is 64 hexadecimal digits."""
+    if any(len(text) != TOKEN_HEX_DIGITS for text in texts):
+        return None
+    try:
+        return unhexlify(b"".join(texts))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

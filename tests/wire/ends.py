@@ -14,8 +14,9 @@ import hpack
 
 from tests.wire.peers import cut, whole_frame_bytes
 from wire.budget import TRUSTING
-from wire.client import ClientConnection, PreparedRequest
+from wire.client import ClientConnection
 from wire.hpack import Encoder, stateless_block
+from wire.prepared import PreparedRequest
 from wire.request import Fields, whole_fields
 from wire.server import ServerConnection
 

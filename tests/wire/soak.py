@@ -14,9 +14,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wire.client import ClientConnection, PreparedRequest
+from wire.client import ClientConnection
 from wire.frames import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS
 from wire.hpack import literal_name, stateless_block, string
+from wire.prepared import PreparedRequest
 from wire.request import Request, Response
 from wire.server import ServerConnection
 

@@ -16,10 +16,11 @@ from tests.wire.ends import Message
 from tests.wire.peers import patterns_at_once, whole_frame_bytes
 from wire import frames
 from wire.budget import TRUSTING
-from wire.client import ClientConnection, PreparedRequest
+from wire.client import ClientConnection
 from wire.connection import Connection
 from wire.events import GoawayReceived, PingAcknowledged, SettingsAcknowledged, StreamReset
 from wire.hpack import Encoder, stateless_block
+from wire.prepared import PreparedRequest
 from wire.request import Fields, Request, whole_fields
 from wire.server import ServerConnection
 

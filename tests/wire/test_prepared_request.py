@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tests.wire.peers import REQUEST, checked_long, frames_of, open_client, open_server, replaced, sent
 from wire import frames
-from wire.client import ClientConnection, PreparedRequest
+from wire.client import ClientConnection
 from wire.errors import LocalProtocolError
 from wire.hpack import Decoder, Encoder, integer
+from wire.prepared import PreparedRequest
 from wire.request import Fields, Request, whole_fields
 
 SHARED = replaced(REQUEST, path=b"", apns_id=b"")

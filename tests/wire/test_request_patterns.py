@@ -8,21 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.peers import checked_long, open_server, patterns_at_once
+from tests.wire.peers import REQUEST, checked_long, open_server, patterns_at_once
 from tests.wire.stories import story
 from wire import frames, patterns
 from wire.hpack import Encoder, stateless_block
 from wire.patterns import BLOCK_BYTES_MAX, REQUESTS_BETWEEN
 from wire.server import ServerConnection
-
-FIELDS = (
-    (b":method", b"POST"),
-    (b":scheme", b"https"),
-    (b":authority", b"localhost"),
-    (b":path", b"/3/device/00fc13adff78512e"),
-    (b"apns-topic", b"com.example.app"),
-    (b"apns-id", b"eabeae54-14a8-11e5-b60b-1697f925ec7b"),
-)
 
 
 class Sender:
@@ -32,7 +23,7 @@ class Sender:
         self.encoder = Encoder(unindexed=unindexed, coded=coded)
         self.next_stream_id = 1
 
-    def request(self, body: bytes = b"{}", fields: Sequence[tuple[bytes, bytes]] = FIELDS) -> bytes:
+    def request(self, body: bytes = b"{}", fields: Sequence[tuple[bytes, bytes]] = REQUEST) -> bytes:
         stream_id = self.next_stream_id
         self.next_stream_id += 2
         block = self.encoder.encode(fields)
@@ -44,7 +35,7 @@ class Sender:
         """One of a thousand requests that are alike."""
         path, apns_id = b"/3/device/%016x" % number, b"eabeae54-14a8-11e5-b60b-%012x" % number
         values = {b":path": path, b"apns-id": apns_id}
-        return self.request(b'{"number":%d}' % number, [(name, values.get(name, value)) for name, value in FIELDS])
+        return self.request(b'{"number":%d}' % number, [(name, values.get(name, value)) for name, value in REQUEST])
 
 
 def by_pattern(server: ServerConnection, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -84,9 +75,9 @@ def test_requests_that_are_alike_are_read_by_a_pattern_once_there_were_enough(
 @pytest.mark.parametrize(
     ("fields", "unindexed"),
     [
-        (FIELDS, (b":path", b"apns-id")),
-        (FIELDS[:-1], (b":path", b"apns-id")),
-        (FIELDS[:-1], ()),
+        (REQUEST, (b":path", b"apns-id")),
+        (REQUEST[:-1], (b":path", b"apns-id")),
+        (REQUEST[:-1], ()),
     ],
     ids=["two values", "the path alone", "nothing"],
 )
@@ -123,7 +114,7 @@ others = st.sampled_from(
     between=st.lists(others, max_size=3),
     spoilt=st.lists(spoilt_bytes, max_size=2),
     pieces=st.lists(st.integers(1, 300), max_size=4),
-    values=st.sampled_from((FIELDS, FIELDS[:-1])),
+    values=st.sampled_from((REQUEST, REQUEST[:-1])),
 )
 def test_spoilt_requests_are_read_as_frame_by_frame(
     counts: list[int],
@@ -149,7 +140,7 @@ def test_spoilt_requests_are_read_as_frame_by_frame(
 @pytest.mark.parametrize("value", [b"with a blank", b"caf\xc3\xa9", b"", b"\ttab", b"a\nb"])
 def test_values_that_are_not_plainly_visible_are_left_to_the_checks(value: bytes) -> None:
     path = value.ljust(26, b"/") if value else b""
-    fields = [(name, path if name == b":path" else each) for name, each in FIELDS]
+    fields = [(name, path if name == b":path" else each) for name, each in REQUEST]
     stories = []
     for fast in (True, False):
         sender = Sender()
@@ -165,7 +156,7 @@ def test_a_pattern_ends_with_the_table_that_it_was_made_of() -> None:
         server, sender = open_server(fast=fast), Sender((b":path", b"apns-id", b":authority"))
         topics: list[bytes | None] = []
         for turn, topic in enumerate((b"one", b"one", b"one", b"two", b"two", b"two", b"one", b"one")):
-            fields = [(name, topic if name == b"apns-topic" else each) for name, each in FIELDS]
+            fields = [(name, topic if name == b"apns-topic" else each) for name, each in REQUEST]
             with patterns_at_once() if turn < 3 else nullcontext():
                 (request,) = server.receive_data(sender.request(fields=fields))
             topics.append(request.head.value(b"apns-topic"))
@@ -199,11 +190,11 @@ def test_patterns_are_made_after_so_many_requests_and_not_of_long_blocks(monkeyp
     for turn in range(
         REQUESTS_BETWEEN * 2
     ):  # two shapes take turns, each of which the pattern of the other does not fit
-        fields = FIELDS if turn % 2 else FIELDS[:-1]
+        fields = REQUEST if turn % 2 else REQUEST[:-1]
         for request in server.receive_data(sender.request(fields=fields)):
             server.answer(request.stream_id, b"\x88")
     assert len(made) <= 3
-    long = (*FIELDS, (b"x-long", b"x" * BLOCK_BYTES_MAX))
+    long = (*REQUEST, (b"x-long", b"x" * BLOCK_BYTES_MAX))
     server, made[:] = open_server(), []
     block = stateless_block(long)
     with patterns_at_once():
